@@ -1,0 +1,22 @@
+"""The installed wheel, by itself, completes a file: the repository is nowhere in sight."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import codelsp
+
+bin_folder = Path(sys.executable).parent
+assert Path(codelsp.__file__).is_relative_to(bin_folder.parent), codelsp.__file__
+answer = subprocess.run(
+    [bin_folder / "codelsp", "complete", sys.argv[1], "--json"],
+    check=True,
+    capture_output=True,
+    text=True,
+)
+insertions = json.loads(answer.stdout)["insertions"]
+assert insertions, answer.stdout
+assert insertions[0]["text"].strip(), insertions
+print("the wheel completes:", [each["text"] for each in insertions])
+subprocess.run([bin_folder / "codelsp", "engine", "stop"], check=True)

@@ -1,0 +1,1 @@
+"""Generations to texts worth showing: pure steps in one ordered list."""

@@ -1,0 +1,62 @@
+"""Makes a text worth showing of a generation: small pure steps, in order.
+
+The list is the specification.  Each step returns the candidate as it was, changed, or dropped,
+and says why; the verdicts stay with the candidate for the request's trace.
+Between ``plain_line_ends`` and ``document_line_ends`` every line ends with a line feed; between
+``own_line`` and ``settle`` a candidate on a blank line has the whole line.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from codelsp.candidates.cut import cut_to_block, cut_to_line, cut_unfinished
+from codelsp.candidates.duplicates import drop_echo, drop_following_lines
+from codelsp.candidates.indentation_fit import fit_indentation, own_line, settle
+from codelsp.candidates.kinds import extend_selected, stay_in_kind, trim_end
+from codelsp.candidates.line_ends import document_line_ends, plain_line_ends
+from codelsp.candidates.repetition import cut_repetition
+from codelsp.candidates.residue import strip_residue
+from codelsp.candidates.suffix_fit import fit_suffix
+from codelsp.candidates.syntax_check import check_syntax
+from codelsp.candidates.value import drop_secrets, drop_worthless
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from codelsp.candidates.candidate import Candidate
+    from codelsp.context.completion_context import CompletionContext
+
+    Step = Callable[[Candidate, CompletionContext], Candidate]
+
+STEPS: tuple[Step, ...] = (
+    strip_residue,
+    plain_line_ends,
+    own_line,
+    cut_to_line,
+    fit_indentation,
+    cut_to_block,
+    cut_repetition,
+    cut_unfinished,
+    stay_in_kind,
+    drop_echo,
+    drop_following_lines,
+    fit_suffix,
+    trim_end,
+    check_syntax,
+    settle,
+    extend_selected,
+    drop_worthless,
+    drop_secrets,
+    document_line_ends,
+)
+"""What is done with every candidate, in this order."""
+
+
+def clean(candidate: Candidate, context: CompletionContext) -> Candidate:
+    """Return ``candidate`` after every step, or as the step left it that dropped it."""
+    for step in STEPS:
+        candidate = step(candidate, context)
+        if candidate.is_dropped:
+            break
+    return candidate

@@ -1,0 +1,298 @@
+"""Indentation: a candidate arrives with its own, and leaves with the document's.
+
+On a whitespace-only line the prompt ends before the whitespace, and the model writes its own.
+``own_line`` lets the candidate take the whole line, ``fit_indentation`` makes every line's
+indentation the document's, and ``settle`` gives the whitespace back that was already right.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import replace
+from itertools import pairwise
+from math import gcd
+from typing import TYPE_CHECKING
+
+from codelsp.candidates.brackets import lexis_of, scan
+from codelsp.candidates.surroundings import (
+    before_on_line,
+    indentation,
+    is_blank_line,
+    language,
+    line_end,
+    line_start,
+    lines_above,
+    lines_below,
+    width,
+)
+from codelsp.document.syntax import TextKind
+
+if TYPE_CHECKING:
+    from codelsp.candidates.candidate import Candidate
+    from codelsp.context.completion_context import CompletionContext
+
+_STEP = "fit_indentation"
+_USUAL_UNITS = (2, 3, 4, 8)
+_OPENERS = {"indentation": (), "braces": ("{",)}
+_MAY_OPEN = (":", "{", "(", "[", "->", "=>", "=", ",", "\\", "&&", "||", "+", ".")
+_NEVER_OUTSIDE = re.compile(r"(?:return|yield|break|continue|raise)\b")
+
+
+def own_line(candidate: Candidate, context: CompletionContext) -> Candidate:
+    """Let the candidate stand for its whole line where that line is blank."""
+    if not is_blank_line(context) or candidate.start != context.offset:
+        return candidate
+    head = "" if context.dropped_indentation else context.line_prefix
+    text = head + candidate.text
+    if not context.multiline:
+        text = text[len(text) - len(_without_blank_lines(text)) :]
+    return replace(candidate, text=text, start=line_start(context), end=line_end(context))
+
+
+def settle(candidate: Candidate, context: CompletionContext) -> Candidate:
+    """Begin at the cursor again where the user's own whitespace is what the text begins with."""
+    if candidate.start == context.offset or candidate.start != line_start(context):
+        return candidate
+    before = context.line_prefix
+    if not candidate.text.startswith(before):
+        return candidate.changed("settle", "the line's whitespace is replaced")
+    return replace(candidate, text=candidate.text[len(before) :], start=context.offset)
+
+
+def fit_indentation(candidate: Candidate, context: CompletionContext) -> Candidate:
+    """Write the indentation of every whole line as the document does around the cursor.
+
+    A tab counts as one level, alignment beyond whole levels stays, and a first line at a depth
+    that does not exist moves, with all that follows, to the one that was meant.
+    """
+    if context.text_kind is TextKind.STRING or not candidate.text.strip():
+        return candidate
+    owns = is_blank_line(context) and not before_on_line(candidate, context)
+    lines = candidate.text.split("\n")
+    first = 0 if owns else 1
+    if not any(line.strip() for line in lines[first:]):
+        return candidate
+    place = _Place.of(context, owns=owns)
+    fitted = lines[:first] + place.fitted(lines[first:], before=lines[0] if first else "")
+    text = "\n".join(fitted)
+    if text == candidate.text:
+        return candidate
+    return candidate.changed(_STEP, "the document is indented otherwise", text=text)
+
+
+class _Place:
+    """How a document is indented where a candidate is to stand."""
+
+    def __init__(self, context: CompletionContext, reference: str, *, owns: bool) -> None:
+        """Take ``reference``, the line that the candidate continues or follows."""
+        self.context = context
+        self.reference = reference
+        self.owns = owns
+        spoken = language(context)
+        self.style = spoken.style
+        # YAML, and others that live by indentation, have depths of their own kinds.
+        self.openers = (":",) if spoken.id == "python" else _OPENERS.get(spoken.style, ())
+        self.comment = spoken.line_comment
+        self.tab_size = max(context.indentation.tab_size, 1)
+        unit = context.indentation.unit
+        local = indentation(reference)
+        self.uses_tabs = "\t" in local if local else "\t" in unit
+        self.unit_width = self.tab_size if "\t" in unit else max(len(unit), 1)
+        self.reference_width = self.columns(local)
+
+    @classmethod
+    def of(cls, context: CompletionContext, *, owns: bool) -> _Place:
+        """Return the place of the cursor."""
+        if not owns:
+            return cls(context, context.line_prefix, owns=False)
+        # A comment may stand at any depth.
+        mark = language(context).line_comment or "\n"
+        above = (line for line in lines_above(context) if line.strip())
+        reference = next((line for line in above if not line.lstrip().startswith(mark)), "")
+        return cls(context, reference, owns=True)
+
+    def columns(self, whitespace: str) -> int:
+        """Return the width of ``whitespace`` in this document."""
+        return width(whitespace, self.tab_size)
+
+    def fitted(self, lines: list[str], *, before: str) -> list[str]:
+        """Return ``lines`` with their indentation fitted; ``before`` ends the line above them."""
+        lines = self._in_characters(lines)
+        lines = self._in_units(lines, self.reference + before)
+        if not self.owns or self.context.text_kind is not TextKind.CODE:
+            return lines
+        return self._at_real_depth(lines)
+
+    def whitespace(self, columns: int) -> str:
+        """Return whitespace of ``columns``, as lines above write it where there are any."""
+        if not self.uses_tabs:
+            return " " * columns
+        return "\t" * (columns // self.tab_size) + " " * (columns % self.tab_size)
+
+    # Tabs and spaces.
+
+    def _in_characters(self, lines: list[str]) -> list[str]:
+        spaces = [indentation(line) for line in lines if line.strip()]
+        if self.uses_tabs:
+            size = self._spaces_of_level([len(each) for each in spaces if "\t" not in each])
+            return [self._with_tabs(line, size) for line in lines]
+        if any("\t" in each for each in spaces):
+            return [self._with_spaces(line) for line in lines]
+        return lines
+
+    def _with_spaces(self, line: str) -> str:
+        head = indentation(line)
+        return head.replace("\t", " " * self.unit_width) + line[len(head) :]
+
+    def _with_tabs(self, line: str, size: int) -> str:
+        head = indentation(line)
+        body = line[len(head) :]
+        if not body.strip():
+            return line
+        if "\t" not in head:
+            return "\t" * (len(head) // size) + " " * (len(head) % size) + body
+        if " \t" in head:
+            return self.whitespace(self.columns(head)) + body
+        return line
+
+    def _spaces_of_level(self, widths: list[int]) -> int:
+        """Return how many spaces the candidate writes for what is a tab here."""
+        deep = [each for each in widths if each > 1]
+        if not deep:
+            return self.tab_size
+        level = self.reference_width // self.tab_size
+        opens = self._opens(self.reference)
+        expected = level + 1 if opens else level
+        if self.owns and expected > 0 and deep[0] % expected == 0:
+            size = deep[0] // expected
+            if size in _USUAL_UNITS:
+                return size
+        common = gcd(*deep)
+        return common if common in _USUAL_UNITS else self.tab_size
+
+    # The width of a level.
+
+    def _in_units(self, lines: list[str], above: str) -> list[str]:
+        if self.uses_tabs:
+            return lines
+        steps = set(self._steps([above, *lines]))
+        if len(steps) != 1:
+            return lines
+        found, wanted = steps.pop(), self._local_unit()
+        if found == wanted or found not in _USUAL_UNITS or found in self._steps_above():
+            return lines
+        base = self.reference_width
+        return [self._scaled(line, base, found, wanted) for line in lines]
+
+    def _scaled(self, line: str, base: int, found: int, wanted: int) -> str:
+        head = indentation(line)
+        extra = len(head) - base
+        if extra <= 0 or not line.strip():
+            return line
+        levels, remainder = divmod(extra, found)
+        return self.whitespace(base + levels * wanted + remainder) + line[len(head) :]
+
+    def _steps(self, lines: list[str]) -> list[int]:
+        """Return how much deeper the lines are that follow the opening of a block."""
+        solid = [line for line in lines if line.strip()]
+        pairs = pairwise(solid)
+        steps = (
+            self.columns(indentation(below)) - self.columns(indentation(above))
+            for above, below in pairs
+            if self._opens(above)
+        )
+        return [step for step in steps if step > 0]
+
+    def _local_unit(self) -> int:
+        """Return the width of a level as the nearest block above shows it, or the user does."""
+        steps = self._steps_above()
+        if not steps or self.unit_width in steps or steps[-1] not in _USUAL_UNITS:
+            return self.unit_width
+        return steps[-1]
+
+    def _steps_above(self) -> list[int]:
+        above = [line for line in lines_above(self.context)[:60] if line.strip()][::-1]
+        if self.owns and self.context.line_prefix:
+            above.append(self.context.line_prefix + ".")
+        return self._steps(above)
+
+    def _opens(self, line: str) -> bool:
+        code = line
+        if self.comment and self.comment in line:
+            code = re.split(rf"(?<!\S){re.escape(self.comment)}", line)[0]
+        return bool(self.openers) and code.rstrip().endswith(self.openers)
+
+    # The depth of the first line.
+
+    def _at_real_depth(self, lines: list[str]) -> list[str]:
+        """Return ``lines`` moved so that the first is at a depth that exists there."""
+        first = next(number for number, line in enumerate(lines) if line.strip())
+        if lines[first].lstrip()[0] in ")]}":
+            return lines
+        found = self.columns(indentation(lines[first]))
+        users = self.columns(self.context.line_prefix)
+        if self._has_lost_indentation(found, [line for line in lines if line.strip()]):
+            moved = self._shifted(lines[first], users)
+            return [*lines[:first], moved, *lines[first + 1 :]]
+        wanted = self._depth(found, users)
+        if wanted is None or wanted == found:
+            return lines
+        return [self._shifted(line, wanted - found) for line in lines]
+
+    def _depth(self, found: int, users: int) -> int | None:
+        """Return the depth that was meant by ``found``, or None if it is one."""
+        if not self.openers or not self.reference.strip() or self._is_inside_brackets():
+            return None
+        base = self.reference_width
+        if self._opens(self.reference):
+            return self._body_depth(found, users) if found > base else None
+        if self.reference.rstrip().endswith(_MAY_OPEN):
+            return None
+        depths = self._depths_above()
+        if found in depths or (self.style != "indentation" and found > base):
+            return None
+        return users if users in depths else min(depths, key=lambda each: abs(each - found))
+
+    def _body_depth(self, found: int, users: int) -> int:
+        """Return the depth of the body that the line above opens; ``found`` if it may be one."""
+        below = next((line for line in lines_below(self.context) if line.strip()), "")
+        unit = self.tab_size if self.uses_tabs else self._local_unit()
+        depths = [users, self.columns(indentation(below)), self.reference_width + unit]
+        real = [depth for depth in depths if depth > self.reference_width]
+        return found if found in real else real[0]
+
+    def _depths_above(self) -> list[int]:
+        """Return the columns of the blocks that the line above stands in, innermost first."""
+        depths = [self.reference_width]
+        for line in lines_above(self.context):
+            if line.strip() and (columns := self.columns(indentation(line))) < depths[-1]:
+                depths.append(columns)
+        return depths if depths[-1] == 0 else [*depths, 0]
+
+    def _has_lost_indentation(self, found: int, solid: list[str]) -> bool:
+        """Whether an engine has trimmed the first line: it is at the margin, and cannot be."""
+        if found > 0 or self.reference_width == 0:
+            return False
+        if len(solid) > 1 and not self._opens(solid[0]) and solid[0].rstrip()[-1:] not in "([{,":
+            return self.columns(indentation(solid[1])) > 0
+        return _NEVER_OUTSIDE.match(solid[0]) is not None and self.style == "indentation"
+
+    def _is_inside_brackets(self) -> bool:
+        lexis = lexis_of(language(self.context))
+        if lexis is None:
+            return True
+        above = "\n".join(lines_above(self.context)[:40][::-1])
+        return any(opener in "([" for opener, _ in scan(above, lexis).openers)
+
+    def _shifted(self, line: str, shift: int) -> str:
+        if not line.strip():
+            return line
+        head = indentation(line)
+        return self.whitespace(max(self.columns(head) + shift, 0)) + line[len(head) :]
+
+
+def _without_blank_lines(text: str) -> str:
+    """Return ``text`` without the blank lines it begins with."""
+    while text.strip() and not text.partition("\n")[0].strip():
+        text = text.partition("\n")[2]
+    return text

@@ -1,0 +1,159 @@
+"""``codelsp engine``: the engine processes that all windows share."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+from rich.table import Table
+
+from codelsp.cli.session import Invocation, effective_settings, make_console
+from codelsp.errors import CodelspError
+
+if TYPE_CHECKING:
+    from codelsp.engine.process import EngineAddress, EngineStatus
+    from codelsp.settings import Settings
+
+app = typer.Typer(help="The engine that all windows share.", no_args_is_help=True)
+DEFAULT_LOG_LINES = 50
+_MINUTE = 60.0
+
+
+@app.command("start")
+def start(
+    context: typer.Context,
+    model: Annotated[str | None, typer.Option(help="A model's name, folder or GGUF file.")] = None,
+    foreground: Annotated[
+        bool, typer.Option("--foreground", help="Run an engine here, until Ctrl-C.")
+    ] = False,
+    host: Annotated[
+        str, typer.Option(help="With --foreground: whom to serve; 0.0.0.0 is every network.")
+    ] = "127.0.0.1",
+    port: Annotated[
+        int, typer.Option(min=0, max=65535, help="With --foreground: 0 takes a free one.")
+    ] = 0,
+    api_key: Annotated[
+        str,
+        typer.Option(
+            envvar="CODELSP_API_KEY", help="With --foreground: the key; a random one if none."
+        ),
+    ] = "",
+) -> None:
+    """Start the shared engine, or find it running."""
+    invocation: Invocation = context.obj.with_options(model=model)
+    settings = effective_settings(invocation)
+    if foreground:
+        from codelsp.engine.foreground import Foreground, serve_in_foreground
+
+        raise typer.Exit(serve_in_foreground(settings, Foreground(host, port, api_key), _announce))
+    from codelsp.engine.process import ensure_engine
+
+    began = time.perf_counter()
+    address = asyncio.run(ensure_engine(settings))
+    elapsed_ms = (time.perf_counter() - began) * 1e3
+    make_console().print(
+        f"{address.model} at {address.url}, process {address.pid}, ready in {elapsed_ms:.0f} ms",
+        markup=False,
+    )
+
+
+def _announce(address: EngineAddress) -> None:
+    console = make_console()
+    console.print(f"{address.model} at {address.url}, process {address.pid}", markup=False)
+    console.print(f"engine_api_key: {address.api_key}", markup=False)
+
+
+@app.command("status")
+def status(
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON for programs.")] = False,
+) -> None:
+    """Show the engines that run."""
+    from codelsp.engine.process import engine_status
+
+    engines = [_described(each) for each in engine_status()]
+    console = make_console()
+    if as_json:
+        console.out(json.dumps(engines, indent=2), highlight=False)
+        return
+    if not engines:
+        console.print("No engine runs; one starts when it is needed.")
+        return
+    columns = ("model", "engine", "address", "process", "memory", "up", "last used")
+    table = Table(*columns, box=None, pad_edge=False)
+    now = time.time()
+    for each in engines:
+        table.add_row(
+            each["model"],
+            each["engine"],
+            each["url"],
+            str(each["pid"]),
+            f"{each['memory_bytes'] / 1e6:.0f} MB",
+            f"{(now - each['started']) / _MINUTE:.0f} min",
+            f"{(now - each['last_used']) / _MINUTE:.0f} min ago",
+        )
+    console.print(table)
+
+
+def _described(one: EngineStatus) -> dict[str, Any]:
+    """Return an engine as plain values; its key stays where it is."""
+    return {
+        "model": one.address.model,
+        "engine": one.engine,
+        "url": one.address.url,
+        "pid": one.address.pid,
+        "version": one.address.version,
+        "model_path": one.model_path,
+        "memory_bytes": one.memory_bytes,
+        "started": one.started,
+        "last_used": one.last_used,
+        "log": one.log,
+    }
+
+
+@app.command("stop")
+def stop(
+    pid: Annotated[int | None, typer.Argument(help="The process; all engines if none.")] = None,
+) -> None:
+    """Stop the engines; the next request starts one again."""
+    from codelsp.engine.process import stop_engine
+
+    stopped = stop_engine(pid)
+    if stopped:
+        make_console().print(f"Stopped {', '.join(map(str, stopped))}.")
+    else:
+        make_console().print("No engine was running.")
+
+
+@app.command("logs")
+def logs(
+    context: typer.Context,
+    lines: Annotated[
+        int, typer.Option("--lines", "-n", min=1, help="How many of the last lines.")
+    ] = DEFAULT_LOG_LINES,
+    model: Annotated[str | None, typer.Option(help="Whose engine; default: the one set.")] = None,
+) -> None:
+    """Print the end of an engine's log."""
+    path = _log_path(effective_settings(context.obj.with_options(model=model)))
+    content = path.read_text("utf-8", errors="replace").rstrip().split("\n")
+    console = make_console()
+    console.print(str(path), style="dim", markup=False)
+    for line in content[-lines:]:
+        console.out(line, highlight=False)
+
+
+def _log_path(settings: Settings) -> Path:
+    """Return the log of the engine for ``settings``, one that runs or has run.
+
+    Raises:
+        CodelspError: there is none.
+    """
+    from codelsp.engine.process import log_path
+
+    path = log_path(settings)
+    if path is None or not path.is_file():
+        raise CodelspError(f"There is no log yet{f' at {path}' if path else ''}.")
+    return path

@@ -1,0 +1,80 @@
+"""What the prefix window has lost, and the model should still know: imports and signatures.
+
+Architecture invariant: pure.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from codelsp.context.imports import imports_before
+from codelsp.context.neighbors import BLOCK_LINES
+
+if TYPE_CHECKING:
+    from codelsp.document.snapshot import DocumentSnapshot
+    from codelsp.document.syntax import SyntaxTree
+
+_MAX_SIGNATURE_LINES = 12
+_BLANK_LINES = 20
+
+
+def header_of(tree: SyntaxTree | None, window_start: int, offset: int, max_chars: int) -> str:
+    """Return the imports, then the signatures around ``offset``, that stand before the window.
+
+    Whole lines of the document as they are, each ended by its line end; the innermost signatures
+    and the last imports that fit in ``max_chars``.  Empty without a grammar.
+    """
+    if tree is None or window_start == 0 or max_chars <= 0:
+        return ""
+    document = tree.document
+    scopes = [
+        _whole_lines(document, scope.start, scope.signature_end)
+        for scope in tree.scopes_at(_last_solid(document, offset))
+        if scope.kind in ("function", "class") and scope.start < window_start
+    ]
+    signatures = _last_fitting([span for span in scopes if span[1] <= window_start], max_chars)
+    left = max_chars - sum(end - start for start, end in signatures)
+    block_start = document.line_start(document.line_at(offset) // BLOCK_LINES * BLOCK_LINES)
+    spans = [
+        _whole_lines(document, start, end)
+        for start, end in imports_before(tree, max(block_start, window_start))
+    ]
+    imports = _last_fitting([span for span in spans if span[1] <= window_start], left)
+    # Imports on one line are the same span twice; one inside a signature cannot be.
+    ordered = dict.fromkeys((*imports, *signatures))
+    return "".join(document.text[start:end] for start, end in ordered)
+
+
+def _last_solid(document: DocumentSnapshot, offset: int) -> int:
+    """Return ``offset``, or on a blank line the end of the text above it.
+
+    A new line is in no scope before it is indented; the header must not come and go with that.
+    """
+    line = document.line_at(offset)
+    for number in range(line, max(line - _BLANK_LINES, -1), -1):
+        start = document.line_start(number)
+        end = min(offset, document.line_end(number))
+        solid = document.text[start:end].rstrip()
+        if solid:
+            return offset if number == line else start + len(solid)
+    return offset
+
+
+def _whole_lines(document: DocumentSnapshot, start: int, end: int) -> tuple[int, int]:
+    """Return the span of the lines that ``start`` to ``end`` touches, line ends included."""
+    first = document.line_at(start)
+    last = min(document.line_at(max(end - 1, start)), first + _MAX_SIGNATURE_LINES - 1)
+    following = last + 1
+    stop = document.line_start(following) if following < document.n_lines else len(document.text)
+    return document.line_start(first), stop
+
+
+def _last_fitting(spans: list[tuple[int, int]], max_chars: int) -> list[tuple[int, int]]:
+    """Return the last spans that fit, in their order."""
+    chosen: list[tuple[int, int]] = []
+    for start, end in reversed(spans):
+        if end - start > max_chars:
+            break
+        chosen.append((start, end))
+        max_chars -= end - start
+    return chosen[::-1]

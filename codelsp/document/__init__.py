@@ -1,0 +1,1 @@
+"""Documents as frozen values: text, lines, positions, edits, languages, syntax trees."""

@@ -1,0 +1,102 @@
+"""pygls' protocol, with the parts replaced that would lose a request or an edit.
+
+pygls answers nothing to a request it cannot read or that comes after ``shutdown``, shows a message
+box for each, and keeps a second copy of every document, whose lines end where LSP's do not.  So
+bytes are read here, every message passes the lifecycle, and params reach the handlers as sent.
+What stays pygls': handlers and their cancellation, responses, and requests to the editor.
+"""
+
+from __future__ import annotations
+
+import logging
+from typing import TYPE_CHECKING
+
+from lsprotocol import types
+from pygls.protocol import JsonRPCNotification, JsonRPCRequestMessage, LanguageServerProtocol
+
+from codelsp.editor.clients import dig
+from codelsp.editor.lifecycle import (
+    INVALID_REQUEST,
+    METHOD_NOT_FOUND,
+    Lifecycle,
+    Phase,
+    Refusal,
+    parse_message,
+)
+
+if TYPE_CHECKING:
+    from cattrs import Converter
+    from pygls.lsp.server import LanguageServer
+
+    from codelsp.editor.lifecycle import Json
+
+logger = logging.getLogger(__name__)
+
+_KEPT_BUILTINS = frozenset({types.SHUTDOWN})
+
+
+class CodeProtocol(LanguageServerProtocol):
+    """One session's messages: read, admitted, handed to their handlers."""
+
+    def __init__(self, server: LanguageServer, converter: Converter) -> None:
+        # First, because pygls looks at every attribute, properties too, for handlers of its own.
+        self.lifecycle = Lifecycle()
+        super().__init__(server, converter)
+        for method in set(self.fm.builtin_features) - _KEPT_BUILTINS:
+            del self.fm.builtin_features[method]
+
+    @property
+    def is_over(self) -> bool:
+        """Whether ``exit`` has come."""
+        return self.lifecycle.phase is Phase.OVER
+
+    def receive(self, body: bytes) -> None:
+        """Take one message as it came; never raises for what an editor may send."""
+        message = parse_message(body)
+        admitted = self.lifecycle.admit(message) if isinstance(message, dict) else message
+        if isinstance(admitted, Refusal):
+            logger.warning("refused a message: %s", admitted.message)
+            self._send_data(admitted.as_json())
+        elif admitted is not None:
+            self._dispatch(admitted)
+
+    def _dispatch(self, message: Json) -> None:
+        method, params = message.get("method"), message.get("params")
+        if method is None:
+            self._settle(message)
+        elif "id" in message:
+            self._serve(message["id"], method, params)
+        elif method == types.CANCEL_REQUEST:
+            self._cancel(params)
+        elif method in self.fm.features:
+            self.handle_message(JsonRPCNotification(method, "2.0", params))
+        else:
+            logger.debug("ignored the notification %s", method)
+
+    def _serve(self, message_id: int | str, method: str, params: object) -> None:
+        if method in self.fm.features or method in self.fm.builtin_features:
+            self.handle_message(JsonRPCRequestMessage(message_id, method, "2.0", params))
+        else:
+            logger.info("refused the request %s: no such method", method)
+            refusal = Refusal(message_id, METHOD_NOT_FOUND, f"no method {method}")
+            self._send_data(refusal.as_json())
+
+    def _cancel(self, params: object) -> None:
+        message_id = params.get("id") if isinstance(params, dict) else None
+        # A cancellation often crosses the answer on its way; then there is nothing to do.
+        if isinstance(message_id, (int, str)) and message_id in self._request_futures:
+            self._handle_cancel_notification(message_id)
+
+    def _settle(self, message: Json) -> None:
+        """Hand the editor's response, as it came, to whoever asked."""
+        message_id, error = message["id"], message.get("error")
+        if not isinstance(message_id, (int, str)) or message_id not in self._request_futures:
+            logger.info("ignored a response that nobody waits for")
+            return
+        self._result_types.pop(message_id, None)
+        if error is None:
+            self._handle_response(message_id, message.get("result"))
+        else:
+            code, text = dig(error, "code"), dig(error, "message")
+            code = code if isinstance(code, int) else INVALID_REQUEST
+            self._handle_response(message_id, error=types.ResponseError(code, str(text)))

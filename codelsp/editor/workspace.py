@@ -1,0 +1,56 @@
+"""Workspace folders: which one a document belongs to, and where they lie on disk."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import TYPE_CHECKING
+from urllib.parse import unquote, urlsplit
+
+from codelsp.editor.clients import dig
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from codelsp.editor.lifecycle import Json
+
+_DRIVE = re.compile(r"/[A-Za-z]:")
+
+
+def roots_of(params: Json) -> tuple[str, ...]:
+    """Return the URIs of the workspace folders in ``initialize`` params, the main one first."""
+    folders = params.get("workspaceFolders")
+    if isinstance(folders, list) and folders:
+        return folder_uris(folders)
+    if isinstance(root_uri := params.get("rootUri"), str):
+        return (root_uri,)
+    if isinstance(root_path := params.get("rootPath"), str) and Path(root_path).is_absolute():
+        return (Path(root_path).as_uri(),)
+    return ()
+
+
+def folder_uris(folders: object) -> tuple[str, ...]:
+    """Return the URIs of a list of LSP workspace folders."""
+    entries = folders if isinstance(folders, list) else []
+    uris = (dig(folder, "uri") for folder in entries)
+    return tuple(uri for uri in uris if isinstance(uri, str))
+
+
+def root_of(uri: str, roots: Iterable[str]) -> str:
+    """Return the innermost of ``roots`` that holds ``uri``, or an empty text."""
+    holding = (root for root in roots if uri.startswith(root.rstrip("/") + "/"))
+    return max(holding, key=len, default="")
+
+
+def path_of(uri: str) -> Path | None:
+    """Return the path that a ``file`` URI names, or None for any other URI."""
+    try:
+        parts = urlsplit(uri)
+    except ValueError:
+        return None
+    if parts.scheme != "file":
+        return None
+    path = unquote(parts.path)
+    if _DRIVE.match(path):
+        path = path[1:]
+    return Path(f"//{parts.netloc}{path}" if parts.netloc else path)

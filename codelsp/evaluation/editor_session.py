@@ -1,0 +1,141 @@
+"""One document open in one server process, edited and asked about as an editor does it."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from codelsp.evaluation.stdio_client import StdioClient
+
+AUTOMATIC = 2
+"""``InlineCompletionTriggerKind.Automatic`` of the protocol."""
+
+
+_INLINE_COMPLETION = "textDocument/inlineCompletion"
+
+
+@dataclass(frozen=True)
+class Reply:
+    """The answer to one keystroke; ``elapsed_ms`` runs from before the change was sent."""
+
+    offset: int
+    elapsed_ms: float
+    items: tuple[dict[str, Any], ...]
+    trace: dict[str, Any] = field(default_factory=dict)
+
+    @property
+    def source(self) -> str:
+        """What gave the answer: ``cache``, ``kept generation``, ``attached``, ``model``."""
+        return str(self.trace.get("source", ""))
+
+    def fact(self, name: str) -> Any:  # facts are of any kind
+        """Return a fact of the trace, or None."""
+        return self.trace.get("facts", {}).get(name)
+
+    def stages_ms(self, *names: str) -> float:
+        """Return the time spent in these stages together."""
+        stages: dict[str, float] = self.trace.get("stages_ms", {})
+        return sum(stages.get(name, 0.0) for name in names)
+
+
+class EditorSession:
+    """A document that is typed into; places are offsets in code points (UTF-32 is agreed)."""
+
+    def __init__(self, client: StdioClient, uri: str, text: str) -> None:
+        self.client = client
+        self.text = text
+        self._uri = uri
+        self._version = 1
+
+    async def begin(self, settings: dict[str, Any]) -> None:
+        """Do what an editor does before the first key: initialize, initialized, didOpen."""
+        await self.client.request("initialize", initialize_params(settings))
+        self.client.notify("initialized", {})
+        self.client.notify(
+            "textDocument/didOpen",
+            {
+                "textDocument": {
+                    "uri": self._uri,
+                    "languageId": "python",
+                    "version": self._version,
+                    "text": self.text,
+                }
+            },
+        )
+
+    def change(self, start: int, end: int, text: str) -> None:
+        """Replace ``start``..``end`` by ``text``, and tell the server."""
+        self.client.notify("textDocument/didChange", self._changed(start, end, text))
+
+    async def ask(self, offset: int) -> tuple[dict[str, Any], ...]:
+        """Return the inline completions at ``offset``."""
+        return _items(await self.client.request(_INLINE_COMPLETION, self._asked(offset)))
+
+    async def press(self, offset: int, text: str) -> Reply:
+        """Type ``text`` at ``offset`` and wait for the answer after it."""
+        # What an editor knows already, where its cursor is, is no part of the time.
+        changed = self._changed(offset, offset, text)
+        offset += len(text)
+        asked = self._asked(offset)
+        began = time.perf_counter()
+        self.client.notify("textDocument/didChange", changed)
+        result = await self.client.request(_INLINE_COMPLETION, asked)
+        elapsed_ms = (time.perf_counter() - began) * 1e3
+        return Reply(offset, elapsed_ms, _items(result), await self._explained())
+
+    def _changed(self, start: int, end: int, text: str) -> dict[str, Any]:
+        """Replace ``start``..``end`` by ``text`` here, and return what tells the server so."""
+        span = {"start": self._position(start), "end": self._position(end)}
+        self._version += 1
+        self.text = self.text[:start] + text + self.text[end:]
+        return {
+            "textDocument": {"uri": self._uri, "version": self._version},
+            "contentChanges": [{"range": span, "text": text}],
+        }
+
+    def _asked(self, offset: int) -> dict[str, Any]:
+        return {
+            "textDocument": {"uri": self._uri},
+            "position": self._position(offset),
+            "context": {"triggerKind": AUTOMATIC},
+        }
+
+    async def _explained(self) -> dict[str, Any]:
+        command = {"command": "codelsp.explainLast", "arguments": []}
+        explained = await self.client.request("workspace/executeCommand", command)
+        trace: dict[str, Any] = explained["trace"]
+        return trace
+
+    def ghost_text(self, reply: Reply) -> str:
+        """Return what stands behind the cursor as ghost text; empty without a completion."""
+        if not reply.items:
+            return ""
+        item = reply.items[0]
+        start = item["range"]["start"]
+        behind = self._position(reply.offset)["character"] - start["character"]
+        return str(item["insertText"])[behind:]
+
+    def _position(self, offset: int) -> dict[str, int]:
+        line_start = self.text.rfind("\n", 0, offset) + 1
+        return {"line": self.text.count("\n", 0, offset), "character": offset - line_start}
+
+
+def _items(result: Any) -> tuple[dict[str, Any], ...]:
+    """Return the items of an answer; none where it was superseded."""
+    return tuple(result["items"] if isinstance(result, dict) else result or ())
+
+
+def initialize_params(settings: dict[str, Any]) -> dict[str, Any]:
+    """Return the parameters of ``initialize`` of an editor that draws inline completions."""
+    return {
+        "processId": None,
+        "rootUri": None,
+        "clientInfo": {"name": "codelsp bench"},
+        "capabilities": {
+            "general": {"positionEncodings": ["utf-32"]},
+            "textDocument": {"inlineCompletion": {}},
+        },
+        "initializationOptions": settings,
+    }

@@ -1,0 +1,85 @@
+"""``Figure``: one measured number beside its budget, and how a list of samples becomes one."""
+
+from __future__ import annotations
+
+import os
+import platform
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+
+@dataclass(frozen=True)
+class Figure:
+    """What was measured; ``value`` is None where it could not be, and ``note`` says why."""
+
+    key: str
+    what: str
+    value: float | None
+    unit: str
+    budget: float
+    is_floor: bool = False
+    """Whether the budget is the least, not the most, that is wanted."""
+    note: str = ""
+
+    @property
+    def is_met(self) -> bool:
+        """Whether the budget is kept; a figure that is missing keeps none."""
+        if self.value is None:
+            return False
+        return self.value >= self.budget if self.is_floor else self.value <= self.budget
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return everything as plain values, for JSON."""
+        return {
+            "key": self.key,
+            "what": self.what,
+            "value": None if self.value is None else round(self.value, 3),
+            "unit": self.unit,
+            "budget": self.budget,
+            "is_met": self.is_met,
+            "note": self.note,
+        }
+
+
+def percentile(samples: Sequence[float], percent: float) -> float | None:
+    """Return the value below which ``percent`` of ``samples`` lie, interpolated; None of none."""
+    if not samples:
+        return None
+    ordered = sorted(samples)
+    place = (len(ordered) - 1) * percent / 100
+    below = int(place)
+    above = min(below + 1, len(ordered) - 1)
+    return ordered[below] + (ordered[above] - ordered[below]) * (place - below)
+
+
+def median(samples: Sequence[float]) -> float | None:
+    """Return the middle of ``samples``; None of none."""
+    return percentile(samples, 50)
+
+
+def machine() -> str:
+    """Return what a reader needs to compare: processor, cores, system, Python."""
+    return (
+        f"{_processor()}, {_usable_cores()} cores, {platform.system()} {platform.machine()},"
+        f" Python {platform.python_version()}"
+    )
+
+
+def _usable_cores() -> int:
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
+def _processor() -> str:
+    """Return the processor's name; Linux keeps it in a file, others tell Python."""
+    try:
+        described = Path("/proc/cpuinfo").read_text("utf-8").split("\n")
+    except OSError:
+        return platform.processor() or "unknown processor"
+    names = (line.partition(":")[2].strip() for line in described if line.startswith("model name"))
+    return next(names, platform.processor() or "unknown processor")

@@ -1,0 +1,1 @@
+"""One request through all rooms: journey, scheduler, cache, trace."""

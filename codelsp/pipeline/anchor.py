@@ -1,0 +1,118 @@
+"""``Anchor``: a place known by the text around it, not by its offset.
+
+It is the key of everything kept between keystrokes: shown insertions, finished and running
+generations.  Windows of text instead of whole documents keep memory small, and let an entry
+survive edits further away.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from codelsp.document.snapshot import DocumentSnapshot
+
+BEFORE_CHARS = 4096
+AFTER_CHARS = 1024
+MOST_TYPED_CHARS = 2000
+_NEEDLE_CHARS = 32
+_MOST_AHEAD_CHARS = 40
+_AUTO_CLOSED = frozenset(
+    ("", ")", "]", "}", '"', "'", "`", ">", ")}", "})", "))", '")', "')", '"]', "']")
+)
+
+
+@dataclass(frozen=True)
+class Anchor:
+    """The text before and after a place of a document, each up to a bounded length."""
+
+    uri: str
+    before: str
+    after: str
+    is_document_start: bool
+    """Whether ``before`` reaches back to the document's first character."""
+    is_document_end: bool
+
+    @classmethod
+    def at(cls, document: DocumentSnapshot, offset: int, after: int | None = None) -> Anchor:
+        """Return the anchor of ``offset``; the text after it begins at ``after`` if given."""
+        text = document.text
+        end = offset if after is None else after
+        return cls(
+            uri=document.uri,
+            before=text[max(0, offset - BEFORE_CHARS) : offset],
+            after=text[end : end + AFTER_CHARS],
+            is_document_start=offset <= BEFORE_CHARS,
+            is_document_end=end + AFTER_CHARS >= len(text),
+        )
+
+    def typed(self, text: str, document: DocumentSnapshot, offset: int) -> int | None:
+        """Return how many characters of ``text`` stand typed between this place and ``offset``.
+
+        None if ``document`` does not agree: something else was typed, the place is another one,
+        or the text after ``offset`` changed by more than a closer that the editor added itself.
+        """
+        if self.added_closer(document, offset) is None:
+            return None
+        return self.typed_before(text, document, offset)
+
+    def typed_before(self, text: str, document: DocumentSnapshot, offset: int) -> int | None:
+        """Do as ``typed`` does, where the text after ``offset`` has been looked at already."""
+        current = document.text
+        first = max(0, offset - min(len(text), MOST_TYPED_CHARS))
+        return next(
+            (
+                offset - start
+                for start in self._places(current, first, offset)
+                if text.startswith(current[start:offset])
+            ),
+            None,
+        )
+
+    def agrees(self, text: str, document: DocumentSnapshot, offset: int) -> bool:
+        """Whether ``document`` at ``offset`` may still be on the way that ``text`` goes.
+
+        Unlike ``typed`` it does not mind that more was typed than ``text`` says so far: the
+        generation that writes ``text`` is still running.
+        """
+        if self.added_closer(document, offset) is None:
+            return False
+        current = document.text
+        first = max(0, offset - max(min(len(text), MOST_TYPED_CHARS), _MOST_AHEAD_CHARS))
+        return any(
+            text.startswith(current[start:offset]) or current.startswith(text, start, offset)
+            for start in self._places(current, first, offset)
+        )
+
+    def _places(self, current: str, first: int, last: int) -> Iterator[int]:
+        """Yield the places from ``last`` back to ``first`` whose text before is this anchor's."""
+        if self.is_document_start:
+            if first <= len(self.before) <= last and current.startswith(self.before):
+                yield len(self.before)
+            return
+        needle = self.before[-_NEEDLE_CHARS:]
+        begin, end = max(0, first - len(needle)), last
+        while (found := current.rfind(needle, begin, end)) >= 0:
+            start = found + len(needle)
+            if current.endswith(self.before, 0, start):
+                yield start
+            end = start - 1
+
+    def added_closer(self, document: DocumentSnapshot, offset: int) -> str | None:
+        """Return what the editor put behind the cursor by itself, or None if ``after`` is gone."""
+        if document.uri != self.uri:
+            return None
+        current = document.text
+        for length in (0, 1, 2):
+            closer = current[offset : offset + length]
+            if len(closer) < length or closer not in _AUTO_CLOSED:
+                continue
+            begin = offset + length
+            if self.is_document_end and len(current) - begin != len(self.after):
+                continue
+            if current.startswith(self.after, begin):
+                return closer
+        return None

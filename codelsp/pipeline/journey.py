@@ -1,0 +1,240 @@
+"""One request through all rooms, step by step; when and whether is the scheduler's affair.
+
+The journey is a chain of small methods that reads like the list in ARCHITECTURE.md:
+``gather`` -> ``write_prompt`` -> ``generate`` -> ``judge`` -> ``reply``.
+"""
+
+from __future__ import annotations
+
+from contextlib import aclosing
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+from codelsp.candidates.clean import clean
+from codelsp.candidates.first_line import first_line
+from codelsp.candidates.stream_cut import StreamCut
+from codelsp.context.completion_context import CompletionContext, CompletionQuery, Trigger
+from codelsp.context.gather import ContextPolicy, gather_context
+from codelsp.engine.port import (
+    Engine,
+    FinishReason,
+    GenerationRequest,
+    GenerationStream,
+    ModelInfo,
+    Token,
+)
+from codelsp.pipeline.generated import Generated
+from codelsp.prompt.build import PromptBudget, as_text, assemble, plan_prompt
+from codelsp.prompt.fim import choose_layout, layout_named
+from codelsp.prompt.prompt import Prompt, TextPiece
+from codelsp.ranking import rank
+from codelsp.reply import Insertion, place
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from codelsp.candidates.candidate import Candidate
+    from codelsp.document.snapshot import DocumentSnapshot
+    from codelsp.document.syntax import SyntaxTree
+    from codelsp.pipeline.pace import Pace
+    from codelsp.pipeline.trace import RequestTrace
+    from codelsp.prompt.fim import FimLayout
+    from codelsp.settings import Settings
+
+DEFAULT_CONTEXT_TOKENS = 1024
+"""Of a prompt, when neither settings nor model ask for less: quality grows slowly beyond it, and a
+cold prompt of this size is read in a fifth of a second by a small model on two cores."""
+CHARS_PER_TOKEN = 4.0
+"""Generous, so that windows of characters hold enough; ``assemble`` clips to exact tokens."""
+_SUFFIX_SHARE = 0.25
+_NEIGHBOR_SHARE = 0.25
+_MOST_LINES = 12
+_MOST_LINES_INVOKED = 40
+_SAMPLED_TEMPERATURE = 0.6
+
+
+@dataclass(frozen=True)
+class Journey:
+    """The steps for one model under one set of settings."""
+
+    engine: Engine
+    model: ModelInfo
+    settings: Settings
+    pace: Pace
+
+    @property
+    def layout(self) -> FimLayout:
+        """The fill-in-the-middle layout: the one set by name, else by the special tokens."""
+        if self.settings.fim_layout != "auto":
+            return layout_named(self.settings.fim_layout)
+        return choose_layout(self.model.special_tokens)
+
+    @property
+    def context_tokens(self) -> int:
+        """How long prompt and generation may be together."""
+        wanted = self.settings.context_tokens or DEFAULT_CONTEXT_TOKENS
+        return min(self.model.context_tokens, self.pace.most_context(wanted))
+
+    def gather(
+        self,
+        query: CompletionQuery,
+        tree: SyntaxTree | None,
+        others: Sequence[DocumentSnapshot],
+        root: str,
+    ) -> CompletionContext:
+        """Return what the model may look at for ``query``."""
+        settings = self.settings
+        multiline = settings.multiline
+        if query.trigger is Trigger.AUTOMATIC and not self.pace.allows_lines():
+            multiline = "never"
+        chars = self.context_tokens * CHARS_PER_TOKEN
+        policy = ContextPolicy(
+            prefix_chars=int(chars * (1 - _SUFFIX_SHARE)),
+            suffix_chars=int(chars * _SUFFIX_SHARE),
+            neighbor_chars=int(self._neighbor_tokens() * CHARS_PER_TOKEN),
+            multiline=multiline,
+            use_neighbors=settings.neighbors and self.layout.reads_other_files,
+        )
+        return gather_context(query, tree, others, policy, root=root)
+
+    def _neighbor_tokens(self) -> int:
+        return min(self.settings.neighbor_tokens, int(self.context_tokens * _NEIGHBOR_SHARE))
+
+    def _max_tokens(self, context: CompletionContext) -> int:
+        settings = self.settings
+        wanted = settings.max_tokens if context.multiline else settings.max_line_tokens
+        if context.query.trigger is Trigger.INVOKED:
+            return min(max(wanted, settings.max_tokens), self.context_tokens // 2)
+        return min(self.pace.most_tokens(wanted), self.context_tokens // 2)
+
+    async def write_prompt(self, context: CompletionContext, trace: RequestTrace) -> Prompt:
+        """Return the prompt of ``context``, tokenized by the engine piece by piece."""
+        budget = PromptBudget(
+            self.context_tokens, self._max_tokens(context), self._neighbor_tokens()
+        )
+        layout = self.layout
+        with trace.stage("plan"):
+            plan = plan_prompt(context, layout, heal=self.model.takes_grammar)
+        if not self.model.takes_token_ids:
+            prompt = as_text(plan, budget)
+        else:
+            texts = [piece.text for piece in plan.pieces if isinstance(piece, TextPiece)]
+            with trace.stage("tokenize"):
+                ids = [await self.engine.tokenize(text) for text in texts]
+            with trace.stage("assemble"):
+                prompt = assemble(
+                    plan, ids, self.model.special_tokens, budget, bos_id=self.model.bos_id
+                )
+        trace.facts.update(layout=layout.name, prompt_tokens_sent=prompt.n_tokens)
+        return prompt
+
+    def requests(self, prompt: Prompt, context: CompletionContext) -> list[GenerationRequest]:
+        """Return the generations to run: one unasked, several when the user asks.
+
+        The first is as the settings say; the others are sampled, with fixed seeds, so that the
+        same document gets the same answer.
+        """
+        settings = self.settings
+        first = GenerationRequest(
+            prompt=prompt.ids_or_text,
+            max_tokens=prompt.max_tokens,
+            temperature=settings.temperature,
+            stop_ids=prompt.stop_ids,
+            stop_texts=prompt.stop_texts,
+            forced_prefix=prompt.healed,
+        )
+        if context.query.trigger is Trigger.AUTOMATIC:
+            return [first]
+        temperature = max(settings.temperature, _SAMPLED_TEMPERATURE)
+        others = (
+            replace(first, temperature=temperature, seed=seed)
+            for seed in range(1, settings.candidates)
+        )
+        return [first, *others]
+
+    async def generate(
+        self,
+        request: GenerationRequest,
+        context: CompletionContext,
+        trace: RequestTrace,
+        on_text: Callable[[str], None],
+    ) -> Generated:
+        """Run one generation until it ends or its cut is known, telling ``on_text`` on the way."""
+        is_invoked = context.query.trigger is Trigger.INVOKED
+        cut = StreamCut(context, max_lines=_MOST_LINES_INVOKED if is_invoked else _MOST_LINES)
+        stream = self.engine.generate(request)
+        reader = _Reader(request.forced_prefix, cut)
+        with trace.stage("generate"):
+            async with aclosing(stream.tokens):
+                async for token in stream.tokens:
+                    reader.take(token)
+                    on_text(reader.text)
+                    if reader.kept_chars is not None:
+                        break
+        elapsed = trace.stages_ms["generate"]
+        trace.note_stats(stream.stats)
+        self.pace.note_stats(stream.stats, elapsed)
+        return reader.generated(stream)
+
+    def judge(
+        self,
+        generations: Sequence[Generated],
+        context: CompletionContext,
+        trace: RequestTrace,
+    ) -> list[Candidate]:
+        """Return the candidates worth showing, best first."""
+        with trace.stage("clean"):
+            cleaned = [
+                clean(generated.as_candidate(context.offset), context) for generated in generations
+            ]
+        with trace.stage("rank"):
+            alive = [candidate for candidate in cleaned if not candidate.is_dropped]
+            ranked = rank(alive, context, self.settings.threshold)
+        trace.note_candidates([each for each in cleaned if each.is_dropped])
+        trace.note_candidates(ranked)
+        best = [candidate for candidate in ranked if not candidate.is_dropped]
+        if context.query.trigger is Trigger.AUTOMATIC and best:
+            line = first_line(best[0])
+            best = [best[0]] if line is None or line.is_dropped else [best[0], line]
+        return best
+
+    def reply(
+        self, candidates: Sequence[Candidate], context: CompletionContext
+    ) -> tuple[Insertion, ...]:
+        """Return the insertions of ``candidates``."""
+        return tuple(place(candidate, context, self.model.name) for candidate in candidates)
+
+
+class _Reader:
+    """Puts a stream together: text without the healed part, tokens, and where the cut fell."""
+
+    def __init__(self, healed: str, cut: StreamCut) -> None:
+        self._healed = healed
+        self._cut = cut
+        self._raw = ""
+        self._tokens: list[Token] = []
+        self.kept_chars: int | None = None
+
+    @property
+    def text(self) -> str:
+        """What stands after the cursor so far."""
+        return self._raw[len(self._healed) :]
+
+    def take(self, token: Token) -> None:
+        """Take one token, and look whether enough has come."""
+        before = len(self._raw)
+        self._raw += token.text
+        healed = len(self._healed)
+        if len(self._raw) > healed or (not token.text and before >= healed):
+            shown = token.text[max(0, healed - before) :]
+            self._tokens.append(replace(token, text=shown))
+            self.kept_chars = self._cut.kept_length(self.text)
+
+    def generated(self, stream: GenerationStream) -> Generated:
+        """Return what came; a stream that we closed ourselves ended by the cut."""
+        if not self._raw.startswith(self._healed):
+            return Generated("", (), FinishReason.END)
+        if self.kept_chars is not None:
+            return Generated(self.text, tuple(self._tokens), FinishReason.CUT, self.kept_chars)
+        reason = stream.stats.finish_reason if stream.stats else FinishReason.LENGTH
+        return Generated(self.text, tuple(self._tokens), reason)

@@ -1,0 +1,114 @@
+"""How fast this machine and this model are, and what that allows.
+
+Measured from the engine's own figures, so that nobody has to guess a delay: how long to wait
+before the model is started, how many tokens an automatic completion may have, whether several
+lines are affordable, and how large a prompt may be.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from codelsp.engine.port import GenerationStats
+    from codelsp.settings import Settings
+
+ANSWER_MS = 500.0
+"""An automatic completion that takes longer than this to decode is made shorter."""
+PREFILL_MS = 800.0
+"""A prompt that takes longer than this to read from scratch is made smaller."""
+FAST_MS = 60.0
+"""Up to this expected time the model is started on every keystroke, without a wait."""
+LONGEST_WAIT_MS = 300.0
+_LEAST_TOKENS = 8
+_LEAST_CONTEXT = 256
+_SLOW_TOKENS_PER_SECOND = 20.0
+_SMOOTHING = 0.3
+_LEAST_PREFILL = 64
+_PAUSE_MS = 1000.0
+
+
+@dataclass
+class Pace:
+    """Smoothed measurements; all limits are None or at their most until something was measured."""
+
+    decode_tokens_per_second: float | None = None
+    prefill_tokens_per_second: float | None = None
+    answer_ms: float | None = None
+    """From starting the model to the end of the generation."""
+    _keystrokes: deque[float] = field(default_factory=lambda: deque(maxlen=20))
+    _last_key_ms: float | None = None
+    _context_cap: int | None = None
+
+    def note_stats(self, stats: GenerationStats | None, elapsed_ms: float) -> None:
+        """Learn from one generation that took ``elapsed_ms`` altogether."""
+        self.answer_ms = _smoothed(self.answer_ms, elapsed_ms)
+        if stats is None:
+            return
+        if stats.decoded_tokens and stats.decode_ms:
+            rate = stats.decoded_tokens / stats.decode_ms * 1e3
+            self.decode_tokens_per_second = _smoothed(self.decode_tokens_per_second, rate)
+        if stats.prompt_tokens and stats.prompt_ms:
+            read = stats.prompt_tokens - (stats.prompt_tokens_reused or 0)
+            if read >= _LEAST_PREFILL:
+                rate = read / stats.prompt_ms * 1e3
+                self.prefill_tokens_per_second = _smoothed(self.prefill_tokens_per_second, rate)
+
+    def note_keystroke(self, now_ms: float) -> None:
+        """Learn how fast the user types; pauses do not count."""
+        if self._last_key_ms is not None and now_ms - self._last_key_ms < _PAUSE_MS:
+            self._keystrokes.append(now_ms - self._last_key_ms)
+        self._last_key_ms = now_ms
+
+    def wait_ms(self, settings: Settings, client_debounce_ms: float) -> float:
+        """Return how long to wait for another keystroke before the model is started.
+
+        Nothing when the model is fast: a generation that is cancelled then costs next to nothing.
+        """
+        if settings.debounce_ms >= 0:
+            return float(settings.debounce_ms)
+        if self.answer_ms is None or self.answer_ms <= FAST_MS or not self._keystrokes:
+            return 0.0
+        between = sum(self._keystrokes) / len(self._keystrokes)
+        wait = min(1.2 * between, self.answer_ms, LONGEST_WAIT_MS)
+        return max(0.0, wait - client_debounce_ms)
+
+    def most_tokens(self, wanted: int) -> int:
+        """Return how many of ``wanted`` tokens an automatic completion may have."""
+        rate = self.decode_tokens_per_second
+        if rate is None:
+            return wanted
+        return max(min(wanted, _LEAST_TOKENS), min(wanted, int(rate * ANSWER_MS / 1e3)))
+
+    def allows_lines(self) -> bool:
+        """Whether decoding is fast enough for more than one line unasked."""
+        rate = self.decode_tokens_per_second
+        return rate is None or rate >= _SLOW_TOKENS_PER_SECOND
+
+    def most_context(self, wanted: int) -> int:
+        """Return how many of ``wanted`` prompt tokens are affordable.
+
+        A power of two that moves only when speed has changed by more than half: every move costs
+        one reading of the whole prompt.
+        """
+        rate = self.prefill_tokens_per_second
+        if rate is None:
+            return wanted
+        affordable = rate * PREFILL_MS / 1e3
+        cap = self._context_cap
+        if cap is None or not 0.75 * cap <= affordable <= 3 * cap:
+            cap = _LEAST_CONTEXT
+            while cap * 2 <= affordable:
+                cap *= 2
+            self._context_cap = cap
+        return min(wanted, cap)
+
+    def affords_speculation(self) -> bool:
+        """Whether computing what may never be asked for is cheap enough."""
+        return self.answer_ms is not None and self.answer_ms <= ANSWER_MS
+
+
+def _smoothed(old: float | None, new: float) -> float:
+    return new if old is None else old + _SMOOTHING * (new - old)

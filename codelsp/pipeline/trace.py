@@ -1,0 +1,108 @@
+"""The trace of one request: what was decided in each room, why, and how long it took.
+
+It answers ``codelsp.explainLast``.  It stays in memory, and only the newest ones are kept.
+"""
+
+from __future__ import annotations
+
+import time
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from codelsp.candidates.candidate import Candidate
+    from codelsp.context.completion_context import CompletionQuery
+    from codelsp.engine.port import GenerationStats
+
+
+@dataclass
+class RequestTrace:
+    """Filled in along the way; times are milliseconds."""
+
+    uri: str = ""
+    language_id: str = ""
+    version: int = 0
+    offset: int = 0
+    trigger: str = ""
+    source: str = ""
+    """``cache``, ``kept generation``, ``attached``, ``model``, or empty when it ended before."""
+    decision: str = ""
+    """``shown``, or why nothing was."""
+    stages_ms: dict[str, float] = field(default_factory=dict)
+    facts: dict[str, Any] = field(default_factory=dict)
+    candidates: list[dict[str, Any]] = field(default_factory=list)
+    began: float = field(default_factory=time.perf_counter)
+
+    @classmethod
+    def of(cls, query: CompletionQuery) -> RequestTrace:
+        """Begin the trace of ``query``."""
+        document = query.document
+        return cls(
+            uri=document.uri,
+            language_id=document.language_id,
+            version=document.version,
+            offset=query.offset,
+            trigger=query.trigger.value,
+        )
+
+    @contextmanager
+    def stage(self, name: str) -> Iterator[None]:
+        """Add the time spent inside to the stage ``name``."""
+        began = time.perf_counter()
+        try:
+            yield
+        finally:
+            spent = (time.perf_counter() - began) * 1e3
+            self.stages_ms[name] = self.stages_ms.get(name, 0.0) + spent
+
+    def note_candidates(self, candidates: Sequence[Candidate]) -> None:
+        """Keep what was thought of each candidate."""
+        self.candidates.extend(
+            {
+                "text": candidate.text,
+                "score": candidate.score,
+                "mean_log_prob": candidate.mean_log_prob,
+                "finish_reason": candidate.finish_reason.value,
+                "verdicts": [
+                    {"step": verdict.step, "action": verdict.action, "reason": verdict.reason}
+                    for verdict in candidate.verdicts
+                ],
+            }
+            for candidate in candidates
+        )
+
+    def note_stats(self, stats: GenerationStats | None) -> None:
+        """Keep what a generation cost, as the engine reports it; several generations add up."""
+        if stats is None:
+            return
+        for name in ("prompt_tokens", "prompt_tokens_reused", "decoded_tokens"):
+            value = getattr(stats, name)
+            if value is not None and name not in self.facts:
+                self.facts[name] = value
+        for name in ("prompt_ms", "decode_ms"):
+            value = getattr(stats, name)
+            if value is not None:
+                self.facts[name] = self.facts.get(name, 0.0) + value
+
+    def end(self, decision: str) -> None:
+        """Close the trace with what was decided."""
+        self.decision = decision
+        self.stages_ms["total"] = (time.perf_counter() - self.began) * 1e3
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return everything as plain values, for JSON."""
+        return {
+            "uri": self.uri,
+            "language": self.language_id,
+            "version": self.version,
+            "offset": self.offset,
+            "trigger": self.trigger,
+            "source": self.source,
+            "decision": self.decision,
+            "stages_ms": {name: round(spent, 3) for name, spent in self.stages_ms.items()},
+            "facts": dict(self.facts),
+            "candidates": list(self.candidates),
+        }

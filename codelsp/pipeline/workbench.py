@@ -1,0 +1,57 @@
+"""``Workbench``: what all requests of one session work with."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from codelsp.context.completion_context import CompletionQuery, Trigger
+from codelsp.pipeline.cache import AnswerCache
+from codelsp.pipeline.journey import Journey
+from codelsp.pipeline.pace import Pace
+
+if TYPE_CHECKING:
+    from codelsp.document.snapshot import DocumentSnapshot
+    from codelsp.document.store import DocumentStore
+    from codelsp.pipeline.admission import Admission
+    from codelsp.pipeline.connection import Connection
+    from codelsp.pipeline.generated import Generated
+    from codelsp.pipeline.run import Run
+    from codelsp.settings import Settings
+
+
+@dataclass
+class Workbench:
+    """Documents, settings, the engine, and what is remembered between requests."""
+
+    store: DocumentStore
+    settings: Settings
+    admission: Admission
+    connection: Connection
+    pace: Pace = field(default_factory=Pace)
+    cache: AnswerCache = field(default_factory=AnswerCache)
+    slots: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(1))
+    """One generation at a time for one user: more would only share the same cores."""
+
+    async def journey(self) -> Journey | None:
+        """Return the steps for the connected model; None while it is still being loaded.
+
+        Raises:
+            EngineError: the engine cannot be had.
+            ModelError: the model cannot be used.
+        """
+        connected = await self.connection.get()
+        if connected is None:
+            return None
+        engine, model = connected
+        return Journey(engine, model, self.settings, self.pace)
+
+    def others(self, query: CompletionQuery, root: str) -> tuple[DocumentSnapshot, ...]:
+        """Return the other open documents that may be used as context, most recent first."""
+        return self.admission.admitted(self.store.recent(query.document.uri), root)
+
+    def keep(self, run: Run, generations: tuple[Generated, ...]) -> None:
+        """Remember the whole generations of a finished run."""
+        is_invoked = run.trigger is Trigger.INVOKED
+        self.cache.keep_generated(run.anchor, generations, is_invoked=is_invoked)

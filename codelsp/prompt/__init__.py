@@ -1,0 +1,1 @@
+"""Context to token ids: fill-in-the-middle layouts, shared with training, and the token budget."""

@@ -1,0 +1,154 @@
+"""Every setting, declared once.
+
+The declaration feeds the parser (``reading.py``), ``package.json`` of the VS Code extension, the
+Neovim help and the tables of the documentation (``tables.py``); tests hold them together.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from enum import Enum
+from typing import Any
+
+
+class Scope(Enum):
+    """Where a setting may be set."""
+
+    ANYWHERE = "anywhere"
+    USER = "user"
+    """Not from a workspace's own files: a cloned repository must not redirect code."""
+
+
+def _setting(
+    help_text: str,
+    *,
+    default: Any,
+    choices: tuple[str, ...] = (),
+    between: tuple[float, float] | None = None,
+    scope: Scope = Scope.ANYWHERE,
+) -> Any:
+    """Return a field whose metadata says all that parser and tables need; bounds are inclusive."""
+    metadata = {"help": help_text, "choices": choices, "between": between, "scope": scope}
+    return field(default=default, metadata=metadata)
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What a user may choose; field names are the keys, in ``snake_case`` everywhere."""
+
+    enabled: bool = _setting(default=True, help_text="Offer completions at all.")
+    engine: str = _setting(
+        default="auto",
+        help_text="What runs the model: `auto`, `llama.cpp`, `torch`, or the URL of a"
+        " running server (llama-server, vLLM, Ollama, TGI).",
+        scope=Scope.USER,
+    )
+    engine_api_key: str = _setting(
+        default="",
+        help_text="API key for an engine given by URL; sent as a bearer token.",
+        scope=Scope.USER,
+    )
+    engine_idle_minutes: float = _setting(
+        default=30.0,
+        help_text="Minutes without a request after which the engine process leaves.",
+        between=(0.01, 10080),
+        scope=Scope.USER,
+    )
+    engine_threads: int = _setting(
+        default=0,
+        help_text="CPU threads of the engine; 0 means as many as there are physical cores.",
+        between=(0, 1024),
+        scope=Scope.USER,
+    )
+    model: str = _setting(
+        default="",
+        help_text="A model of the store, a folder, a GGUF file, or a model id of the URL's server;"
+        " empty means the embedded model.",
+        scope=Scope.USER,
+    )
+    fim_layout: str = _setting(
+        default="auto",
+        help_text="Fill-in-the-middle layout; `auto` chooses it from the model's special tokens.",
+        scope=Scope.USER,
+    )
+    multiline: str = _setting(
+        default="auto",
+        help_text="Whether a completion may have several lines.",
+        choices=("auto", "always", "never"),
+    )
+    max_tokens: int = _setting(
+        default=48, help_text="Most tokens of one automatic completion.", between=(1, 1024)
+    )
+    max_line_tokens: int = _setting(
+        default=24,
+        help_text="Most tokens of a completion that stays on its line.",
+        between=(1, 256),
+    )
+    context_tokens: int = _setting(
+        default=0,
+        help_text="Most tokens of a prompt; 0 chooses by model and machine.",
+        between=(0, 131072),
+    )
+    candidates: int = _setting(
+        default=3, help_text="Candidates generated on explicit request.", between=(1, 10)
+    )
+    temperature: float = _setting(
+        default=0.0,
+        help_text="Sampling temperature of automatic completions; 0 is greedy.",
+        between=(0.0, 2.0),
+    )
+    threshold: float = _setting(
+        default=0.35,
+        help_text="Least estimated chance of being right at which a completion is shown unasked.",
+        between=(0.0, 1.0),
+    )
+    debounce_ms: int = _setting(
+        default=-1,
+        help_text="Wait before starting the model; -1 adapts to typing speed and machine.",
+        between=(-1, 5000),
+    )
+    speculate: bool = _setting(
+        default=True,
+        help_text="Compute, when idle, what follows the shown completion, so that Tab, Tab is"
+        " instant.",
+    )
+    suggest_in_comments: str = _setting(
+        default="on", help_text="Completions in comments.", choices=("on", "off", "manual")
+    )
+    suggest_in_strings: str = _setting(
+        default="on", help_text="Completions in string literals.", choices=("on", "off", "manual")
+    )
+    suggest_in_docstrings: str = _setting(
+        default="on", help_text="Completions in docstrings.", choices=("on", "off", "manual")
+    )
+    completion_items: str = _setting(
+        default="auto",
+        help_text="Answer `textDocument/completion` too: `auto` does for clients without inline"
+        " completion.",
+        choices=("auto", "always", "never"),
+    )
+    neighbors: bool = _setting(
+        default=True, help_text="Use excerpts of other open documents as context."
+    )
+    neighbor_tokens: int = _setting(
+        default=256,
+        help_text="Most tokens of a prompt given to other documents.",
+        between=(0, 65536),
+    )
+    disabled_languages: tuple[str, ...] = _setting(
+        default=(), help_text="Language ids without completions."
+    )
+    exclude: tuple[str, ...] = _setting(
+        default=(),
+        help_text="Globs of files that are neither completed nor used as context, besides the"
+        " built-in list of secrets. A workspace's own files can only add to them.",
+    )
+    statistics: bool = _setting(
+        default=True,
+        help_text="Keep acceptance statistics in a local file that never leaves this machine.",
+    )
+    trace: bool = _setting(
+        default=False,
+        help_text="Write prompts and answers to the log; they hold text of your documents.",
+        scope=Scope.USER,
+    )

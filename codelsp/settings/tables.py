@@ -1,0 +1,67 @@
+"""The settings as others want to read them: a Markdown table, and a JSON schema for VS Code."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import fields
+from typing import TYPE_CHECKING, Any
+
+from codelsp.settings.declaration import Scope, Settings
+from codelsp.settings.reading import camel_case
+
+if TYPE_CHECKING:
+    from dataclasses import Field
+
+_JSON_TYPES = {"bool": "boolean", "int": "integer", "float": "number", "str": "string"}
+
+
+def markdown_table() -> str:
+    """Return a table of all settings: key, default, what it does and where it may stand."""
+    rows = ["| setting | default | what it does |", "| --- | --- | --- |"]
+    rows += [
+        f"| `{field.name}` | `{json.dumps(_plain(field.default))}` | {_described(field)} |"
+        for field in fields(Settings)
+    ]
+    return "\n".join(rows) + "\n"
+
+
+def _described(field: Field[Any]) -> str:
+    text = field.metadata["help"]
+    if field.metadata["choices"]:
+        text += " One of " + ", ".join(f"`{choice}`" for choice in field.metadata["choices"]) + "."
+    if field.metadata["between"]:
+        low, high = field.metadata["between"]
+        text += f" {low:g} to {high:g}."
+    if field.metadata["scope"] is Scope.USER:
+        text += " Not from a workspace's own files."
+    return str(text).replace("|", "\\|")
+
+
+def vs_code_properties() -> dict[str, Any]:
+    """Return ``contributes.configuration.properties`` of the VS Code extension.
+
+    Settings that could redirect code have the scope "machine": VS Code then takes them from the
+    user's settings and never from a folder's.
+    """
+    return {f"codelsp.{camel_case(field.name)}": _schema(field) for field in fields(Settings)}
+
+
+def _schema(field: Field[Any]) -> dict[str, Any]:
+    is_user = field.metadata["scope"] is Scope.USER
+    schema: dict[str, Any] = {
+        "type": _JSON_TYPES.get(str(field.type), "array"),
+        "default": _plain(field.default),
+        "markdownDescription": field.metadata["help"],
+        "scope": "machine" if is_user else "window",
+    }
+    if schema["type"] == "array":
+        schema["items"] = {"type": "string"}
+    if field.metadata["choices"]:
+        schema["enum"] = list(field.metadata["choices"])
+    if field.metadata["between"]:
+        schema["minimum"], schema["maximum"] = field.metadata["between"]
+    return schema
+
+
+def _plain(value: object) -> object:
+    return list(value) if isinstance(value, tuple) else value

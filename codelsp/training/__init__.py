@@ -1,0 +1,1 @@
+"""How a model is made: corpus, tokenizer, examples, optimizer, loop, export."""

@@ -1,0 +1,94 @@
+"""What a run is made of, each part checked against the others before the first step."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from codelsp.errors import TrainingError
+from codelsp.training.holes import FILE as HOLES
+from codelsp.training.holes import read_holes
+from codelsp.training.model import load_model, new_model
+from codelsp.training.objective import Objective
+from codelsp.training.rows import Rows
+from codelsp.training.split import check_split
+from codelsp.training.tokenizer import END_TOKEN, PAD_TOKEN, special_ids
+from codelsp.training.validation import Validator
+
+if TYPE_CHECKING:
+    from tokenizers import Tokenizer
+    from transformers import PreTrainedModel
+
+    from codelsp.training.recipe import DataPhase, Recipe
+
+
+def checked_rows(phase: DataPhase, recipe: Recipe, digest: str) -> Rows:
+    """Return the rows of a phase; refuse those of another tokenizer.
+
+    Raises:
+        TrainingError: they are, or they are damaged.
+    """
+    rows = Rows(phase.rows, "train", recipe.seed)
+    if rows.description.tokenizer_hash != digest:
+        raise TrainingError(
+            f"the rows in {phase.rows} were made with another tokenizer than {recipe.tokenizer}"
+        )
+    return rows
+
+
+def validator_of(
+    recipe: Recipe, tokenizer: Tokenizer, objective: Objective, digest: str
+) -> Validator | None:
+    """Return the validation side of the first phase; None if there is none.
+
+    Raises:
+        CorpusError: a repository that is trained on is on it.
+    """
+    folder = recipe.phases[0].rows
+    if not (folder / "validation.json").is_file():
+        return None
+    rows = Rows(folder, "validation")
+    if rows.description.tokenizer_hash != digest:
+        raise TrainingError(f"the validation rows in {folder} were made with another tokenizer")
+    for phase in recipe.phases:
+        trained = Rows(phase.rows, "train").description.repositories
+        check_split(trained, rows.description.repositories)
+    holes = read_holes(folder / HOLES, recipe.n_holes)
+    return Validator(tokenizer, objective, rows, recipe.validation_rows, holes)
+
+
+def objective_of(tokenizer: Tokenizer, recipe: Recipe) -> Objective:
+    """Return the objective of a recipe.
+
+    Raises:
+        TrainingError: the tokenizer lacks a token that training needs.
+    """
+    special = special_ids(tokenizer)
+    if END_TOKEN not in special or PAD_TOKEN not in special:
+        raise TrainingError(
+            f"the tokenizer {recipe.tokenizer} lacks {END_TOKEN} or {PAD_TOKEN}; "
+            "train one with codelsp tokenizer train"
+        )
+    return Objective(special[END_TOKEN], special[PAD_TOKEN], recipe.end_weight, recipe.z_weight)
+
+
+def fresh_model(recipe: Recipe, tokenizer: Tokenizer, objective: Objective) -> PreTrainedModel:
+    """Return the model that a run begins with: new, or the one the recipe starts from.
+
+    Raises:
+        TrainingError: it has fewer tokens than the tokenizer.
+    """
+    if recipe.start_from:
+        model = load_model(recipe.start_from)
+        if model.config.vocab_size < tokenizer.get_vocab_size():
+            raise TrainingError(f"{recipe.start_from} has fewer tokens than {recipe.tokenizer}")
+        return model
+    shape = recipe.shape
+    if recipe.size == "tiny":  # a dry run takes any tokenizer
+        shape = replace(shape, vocabulary=tokenizer.get_vocab_size())
+    if shape.vocabulary < tokenizer.get_vocab_size():
+        raise TrainingError(
+            f"size {recipe.size} has {shape.vocabulary} tokens, the tokenizer "
+            f"{tokenizer.get_vocab_size()}"
+        )
+    return new_model(shape, objective.end_id, objective.pad_id)

@@ -1,0 +1,50 @@
+"""Workspace folders: which holds a document, and where it lies on disk."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import pytest
+
+from codelsp.editor.workspace import path_of, root_of, roots_of
+
+
+def test_folders_come_before_the_older_root() -> None:
+    params = {"workspaceFolders": [{"uri": "file:///a"}, {"uri": 3}, "x"], "rootUri": "file:///b"}
+
+    assert roots_of(params) == ("file:///a",)
+
+
+def test_the_older_ways_to_name_a_root_are_understood() -> None:
+    assert roots_of({"rootUri": "file:///b", "workspaceFolders": None}) == ("file:///b",)
+    root = Path(__file__).parent
+    assert roots_of({"rootPath": str(root)}) == (root.as_uri(),)
+    assert roots_of({"rootPath": "relative", "workspaceFolders": []}) == ()
+
+
+def test_the_innermost_folder_holds_a_document() -> None:
+    roots = ("file:///a", "file:///a/b/", "file:///ab")
+
+    assert root_of("file:///a/b/c.py", roots) == "file:///a/b/"
+    assert root_of("file:///a/c.py", roots) == "file:///a"
+    assert root_of("file:///abc/c.py", roots) == ""
+    assert root_of("untitled:Untitled-1", roots) == ""
+
+
+@pytest.mark.parametrize("uri", ["untitled:x", "http://host/a", "", "file://[bad", "not a uri"])
+def test_what_is_no_file_has_no_path(uri: str) -> None:
+    assert path_of(uri) is None
+
+
+def test_a_file_uri_has_a_path() -> None:
+    assert path_of("file:///a%20b/%C3%A4") == Path("/a b/ä")
+    here = Path(__file__)
+    assert path_of(here.as_uri()) == here
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="how other systems write it")
+def test_drives_and_hosts_of_windows_are_kept() -> None:
+    assert str(path_of("file:///c%3A/a")) == "c:/a"
+    assert str(path_of("file:///C:/a")) == "C:/a"
+    assert str(path_of("file://host/share")) == "//host/share"

@@ -1,0 +1,67 @@
+"""A server whose engine is scripted: what end-to-end tests start as a process.
+
+``python -m tests.scripted_server [--text TEXT] [--delay-ms N] [--tcp | --ws] ...``
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from codelsp.editor.serve import ServeOptions, serve_stdio, serve_tcp, serve_ws
+
+if TYPE_CHECKING:
+    from codelsp.engine.port import Engine
+    from codelsp.settings import Settings
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--text", default="scripted")
+    parser.add_argument("--delay-ms", type=float, default=0.0)
+    parser.add_argument("--fails", default="")
+    parser.add_argument("--loads", action="store_true")
+    parser.add_argument("--tcp", action="store_true")
+    parser.add_argument("--ws", action="store_true")
+    parser.add_argument("--token", default="")
+    parser.add_argument("--folder", type=Path, required=True)
+    parser.add_argument("--overrides", type=json.loads, default={})
+    arguments = parser.parse_args()
+
+    def engine_factory(_settings: Settings) -> Engine:
+        from codelsp.engine.scripted import ScriptedEngine
+        from codelsp.errors import EngineUnavailableError
+
+        engine = ScriptedEngine([arguments.text])
+        engine.delay_ms = arguments.delay_ms
+        engine.is_loading = arguments.loads
+        if arguments.fails:
+            engine.fail_with(EngineUnavailableError(arguments.fails), times=1000)
+        return engine
+
+    options = ServeOptions(
+        log_file=arguments.folder / "server.log",
+        log_level="debug",
+        overrides={"threshold": 0.0, "debounce_ms": 0, **arguments.overrides},
+        statistics_file=arguments.folder / "statistics.json",
+        token=arguments.token,
+        engine_factory=engine_factory,
+        on_listening=lambda host, port: _tell(f"{host} {port}"),
+    )
+    if arguments.tcp:
+        return serve_tcp("127.0.0.1", 0, options)
+    if arguments.ws:
+        return serve_ws("127.0.0.1", 0, options)
+    return serve_stdio(options)
+
+
+def _tell(line: str) -> None:
+    sys.stderr.write(line + "\n")
+    sys.stderr.flush()
+
+
+if __name__ == "__main__":
+    sys.exit(main())

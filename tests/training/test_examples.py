@@ -1,0 +1,156 @@
+"""Examples: the shape that serving asks in, and nothing of a document lost or doubled."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from random import Random
+from typing import TYPE_CHECKING
+
+from codelsp.prompt.fim import PromptText, choose_layout, render
+from codelsp.prompt.prompt import SpecialPiece, TextPiece
+from codelsp.training.documents import Document
+from codelsp.training.examples import LAYOUT, ExampleRules, examples_of
+from codelsp.training.middles import MiddleShares
+from codelsp.training.packing import ExampleEncoder, packed_rows
+from codelsp.training.tokenizer import SPECIAL_TOKENS, load_tokenizer, special_ids
+from tests.training.material import MODULE, OTHER
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from codelsp.prompt.prompt import Piece
+
+BARE = ExampleRules(
+    window=400,
+    path_share=0,
+    repository_share=0,
+    neighbor_share=0,
+    header_share=0,
+    import_dropout=0,
+    empty_suffix_share=0,
+    short_window_share=0,
+)
+DOCUMENT = Document("acme/shapes", "src/shapes.py", "python", "MIT", OTHER)
+
+
+def made(rules: ExampleRules, others: tuple[Document, ...] = ()) -> list[tuple[Piece, ...]]:
+    return [example.pieces for example in examples_of(DOCUMENT, others, rules, Random(5))]
+
+
+def text_of(pieces: tuple[Piece, ...], role: str) -> str:
+    return "".join(p.text for p in pieces if isinstance(p, TextPiece) and p.role == role)
+
+
+def test_plain_windows_follow_each_other_without_gap_or_overlap() -> None:
+    examples = made(replace(BARE, fim_share=0))
+
+    assert "".join(text_of(pieces, "prefix") for pieces in examples) == OTHER
+    assert examples[-1][-1] == SpecialPiece("<|endoftext|>")
+    assert all(isinstance(pieces[-1], TextPiece) for pieces in examples[:-1])
+
+
+def test_prefix_middle_and_suffix_are_the_document() -> None:
+    rules = replace(BARE, fim_share=1, middles=MiddleShares(1, 0, 0, 0))
+    texts = [
+        "".join(text_of(pieces, role) for role in ("prefix", "middle", "suffix"))
+        for pieces in made(rules)
+    ]
+
+    assert "".join(texts) == OTHER
+
+
+def test_an_example_is_what_serving_asks_plus_the_answer(tokenizer_file: Path) -> None:
+    """The ids of a served prompt are the beginning of the ids of its training example."""
+    rules = replace(BARE, fim_share=1, spm_share=1, path_share=1, middles=MiddleShares(1, 0, 0, 0))
+    tokenizer = load_tokenizer(tokenizer_file)
+    special = special_ids(tokenizer)
+    encoder = ExampleEncoder(tokenizer, special, 10_000)
+    served_layout = choose_layout(special)
+    for example in examples_of(DOCUMENT, (), rules, Random(5)):
+        pieces = example.pieces
+        prompt = PromptText(
+            text_of(pieces, "prefix"), text_of(pieces, "suffix"), path=DOCUMENT.path
+        )
+        served: list[int] = []
+        for piece in render(served_layout, prompt):
+            if isinstance(piece, SpecialPiece):
+                served.append(special[piece.token])
+            else:
+                served += tokenizer.encode(piece.text, add_special_tokens=False).ids
+        (trained,) = encoder.encode([example])
+        answer = tokenizer.encode(text_of(pieces, "middle"), add_special_tokens=False).ids
+
+        assert trained == [*served, *answer, special["<|endoftext|>"]]
+
+
+def test_both_orders_occur_in_the_share_that_was_asked() -> None:
+    rules = replace(BARE, fim_share=1, spm_share=0.8, window=120)
+    middle = SpecialPiece("<|fim_middle|>")
+    is_spm = []
+    for pieces in made(rules):
+        if middle in pieces:
+            after = pieces[pieces.index(middle) + 1]
+            is_spm.append(isinstance(after, TextPiece) and after.role == "prefix")
+
+    assert 0.6 < sum(is_spm) / len(is_spm) < 0.95
+
+
+def test_every_hole_is_closed_by_the_end_token() -> None:
+    for pieces in made(replace(BARE, fim_share=1)):
+        if text_of(pieces, "middle"):
+            assert pieces[-1] == SpecialPiece(LAYOUT.end_token)
+
+
+def test_headers_quote_another_file_and_the_signatures_above() -> None:
+    other = Document("acme/shapes", "src/round.py", "python", "MIT", MODULE)
+    rules = replace(BARE, neighbor_share=1, header_share=1, path_share=1, repository_share=1)
+    examples = made(rules, (other,))
+
+    assert all(text_of(p, "repository") == "shapes\n" for p in examples)
+    assert all("src/round.py\n" in text_of(p, "neighbor") for p in examples)
+    headers = [text_of(p, "header") for p in examples]
+    assert any("import re" in header for header in headers)
+    assert any("class TextWrapper" in header for header in headers)
+
+
+def test_import_dropout_begins_after_the_imports() -> None:
+    document = replace(DOCUMENT, text="import os\nimport sys\n\n" + MODULE.partition("\n\n\n")[2])
+    rules = replace(BARE, import_dropout=1, fim_share=0)
+    first = next(examples_of(document, (), rules, Random(5)))
+
+    assert text_of(first.pieces, "prefix").startswith("@dataclass")
+
+
+def test_the_same_seed_makes_the_same_examples() -> None:
+    assert made(ExampleRules()) == made(ExampleRules())
+
+
+def test_an_example_too_long_for_its_row_loses_far_text_but_never_its_middle(
+    tokenizer_file: Path,
+) -> None:
+    tokenizer = load_tokenizer(tokenizer_file)
+    special = special_ids(tokenizer)
+    rules = replace(BARE, fim_share=1, spm_share=1, middles=MiddleShares(1, 0, 0, 0))
+    examples = [e for e in examples_of(DOCUMENT, (), rules, Random(5)) if e.kind == "line"]
+    rows = ExampleEncoder(tokenizer, special, 80).encode(examples)
+
+    assert rows
+    assert max(map(len, rows)) <= 80
+    by_middle = [text_of(e.pieces, "middle") for e in examples]
+    for ids in rows:
+        text = tokenizer.decode(ids, skip_special_tokens=False)
+        assert any(text.endswith(middle + "<|endoftext|>") for middle in by_middle)
+
+
+def test_rows_hold_every_example_whole_and_little_padding() -> None:
+    random = Random(2)
+    pad = SPECIAL_TOKENS.index("<|fim_pad|>")
+    examples = [[100 + n] * random.randrange(5, 60) for n in range(300)]
+    rows = list(packed_rows(iter(examples), 64, pad))
+    filled = [number for row in rows for number in row.tolist() if number != pad]
+
+    assert sorted(filled) == sorted(number for example in examples for number in example)
+    assert len(filled) / (64 * len(rows)) > 0.95
+    for row in rows:
+        runs = [number for i, number in enumerate(row.tolist()) if i == 0 or row[i - 1] != number]
+        assert len(runs) == len(set(runs))

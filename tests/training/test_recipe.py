@@ -1,0 +1,61 @@
+"""Recipes: paths beside the file, and wrong ones named."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from codelsp.errors import TrainingError
+from codelsp.training.recipe import read_recipe
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+GOOD = """
+name = "a"
+tokenizer = "tok.json"
+[[phases]]
+rows = "rows"
+until_tokens = 1e6
+[schedule]
+total = 1e7
+warmup = 1e5
+decay = 4e6
+[optimizer]
+betas = [0.9, 0.99]
+"""
+
+
+def test_paths_are_beside_the_recipe_and_defaults_are_filled_in(tmp_path: Path) -> None:
+    (tmp_path / "recipe.toml").write_text(GOOD)
+    recipe = read_recipe(tmp_path / "recipe.toml")
+
+    assert recipe.tokenizer == tmp_path / "tok.json"
+    assert recipe.phases[0].rows == tmp_path / "rows"
+    assert recipe.optimizer.betas == (0.9, 0.99)
+    assert recipe.optimizer.muon_rate == 0.02
+    assert recipe.batch.tokens == 32_768
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        (GOOD.replace('name = "a"', 'name = "a"\nsise = "S"'), "sise"),
+        (GOOD.replace("decay = 4e6", ""), "decay"),
+        (GOOD.replace("[schedule]", "[schedule"), "cannot be read"),
+    ],
+    ids=["unknown key", "missing key", "no TOML"],
+)
+def test_a_wrong_recipe_is_refused_with_the_reason(tmp_path: Path, text: str, message: str) -> None:
+    (tmp_path / "recipe.toml").write_text(text)
+
+    with pytest.raises(TrainingError, match=message):
+        read_recipe(tmp_path / "recipe.toml")
+
+
+def test_an_unknown_size_is_refused_with_those_there_are(tmp_path: Path) -> None:
+    (tmp_path / "recipe.toml").write_text(GOOD.replace('name = "a"', 'name = "a"\nsize = "XXL"'))
+
+    with pytest.raises(TrainingError, match="S, M, L"):
+        _ = read_recipe(tmp_path / "recipe.toml").shape
