@@ -9,6 +9,7 @@ whose threads wait for each other at every operation.
 from __future__ import annotations
 
 import os
+import platform
 import time
 from contextlib import contextmanager, nullcontext
 from datetime import timedelta
@@ -66,8 +67,8 @@ class Machine:
         return learner
 
     def autocast(self) -> AbstractContextManager[object]:
-        """Return the context in which matrix products are in bf16."""
-        if self.device.type == "mps":
+        """Return the context in which matrix products are in bf16, where the device has it."""
+        if not _has_bf16(self.device.type):
             return nullcontext()
         return torch.autocast(self.device.type, dtype=torch.bfloat16)
 
@@ -102,7 +103,8 @@ class Machine:
         return self._measured_peak() * self.n_processes
 
     def _measured_peak(self) -> float:
-        matrix = torch.randn(_PROBE, _PROBE, device=self.device).bfloat16()
+        dtype = torch.bfloat16 if _has_bf16(self.device.type) else torch.float32
+        matrix = torch.randn(_PROBE, _PROBE, device=self.device, dtype=dtype)
         matrix @ matrix
         fastest = float("inf")
         for _ in range(_PROBE_ROUNDS):
@@ -123,6 +125,19 @@ def threads(n: int) -> Iterator[None]:
         yield
     finally:
         torch.set_num_threads(before)
+
+
+def _has_bf16(device_type: str) -> bool:
+    """Tell whether the device multiplies bf16 in hardware.
+
+    A CPU that has to emulate it is some hundred times slower than in fp32.
+    """
+    if device_type != "cpu":
+        return device_type == "cuda"
+    if platform.machine().lower() in {"x86_64", "amd64"}:
+        return torch.cpu._is_avx512_bf16_supported()  # noqa: SLF001  # torch has no public question
+    supported: bool = torch.ops.mkldnn._is_mkldnn_bf16_supported()  # noqa: SLF001
+    return supported
 
 
 def _best_device() -> str:

@@ -12,11 +12,13 @@ from random import Random
 from typing import TYPE_CHECKING
 
 import torch
+from transformers import DynamicCache
 
 from codelsp.prompt.fim import PromptText, render
 from codelsp.prompt.prompt import SpecialPiece
 from codelsp.training.examples import LAYOUT
 from codelsp.training.middles import MiddleShares, draw_middle
+from codelsp.training.model import cache_argument
 from codelsp.training.tokenizer import END_TOKEN, special_ids
 
 if TYPE_CHECKING:
@@ -118,11 +120,10 @@ def fill(
 def _continued(model: PreTrainedModel, ids: list[int], end_id: int) -> tuple[list[int], bool]:
     """Return the most likely continuation of ``ids``, and whether the end token ended it."""
     new: list[int] = []
-    past = None
+    cache = {cache_argument(model): DynamicCache(config=model.config)}
     feed = torch.tensor([ids], device=model.device)  # (1, time)
     for _ in range(_MAX_NEW):
-        answer = model(input_ids=feed, past_key_values=past, use_cache=True, logits_to_keep=1)
-        past = answer.past_key_values
+        answer = model(input_ids=feed, use_cache=True, logits_to_keep=1, **cache)
         best = int(answer.logits[0, -1].argmax())
         if best == end_id:
             return new, True

@@ -6,6 +6,7 @@ two cores train in a night; L is for a GPU.
 
 from __future__ import annotations
 
+import inspect
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -90,6 +91,15 @@ def load_model(folder: Path | str) -> PreTrainedModel:
     except (OSError, ValueError, RuntimeError) as error:
         raise ModelFileError(f"{folder} cannot be loaded: {error}") from error
     return model
+
+
+def cache_argument(model: PreTrainedModel) -> str:
+    """Return the name under which ``model`` takes a cache of keys and values.
+
+    transformers renamed ``past_key_values`` to ``cache`` in 5.24.
+    """
+    parameters = inspect.signature(type(model).forward).parameters
+    return "cache" if "cache" in parameters else "past_key_values"
 
 
 def n_parameters(model: nn.Module) -> int:
