@@ -1,6 +1,6 @@
 """A server whose engine is scripted: what end-to-end tests start as a process.
 
-``python -m tests.scripted_server [--text TEXT] [--delay-ms N] [--tcp | --ws] ...``
+``python -m tests.scripted_server [--text TEXT | --knows FILE] [--delay-ms N] [--tcp | --ws] ...``
 """
 
 from __future__ import annotations
@@ -14,6 +14,8 @@ from typing import TYPE_CHECKING
 from codelsp.editor.serve import ServeOptions, serve_stdio, serve_tcp, serve_ws
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
     from codelsp.engine.port import Engine
     from codelsp.settings import Settings
 
@@ -21,6 +23,8 @@ if TYPE_CHECKING:
 def main() -> int:
     parser = argparse.ArgumentParser()
     parser.add_argument("--text", default="scripted")
+    parser.add_argument("--knows", type=Path, help="lines that the model knows by heart")
+    parser.add_argument("--stdio", action="store_true")
     parser.add_argument("--delay-ms", type=float, default=0.0)
     parser.add_argument("--fails", default="")
     parser.add_argument("--loads", action="store_true")
@@ -35,7 +39,8 @@ def main() -> int:
         from codelsp.engine.scripted import ScriptedEngine
         from codelsp.errors import EngineUnavailableError
 
-        engine = ScriptedEngine([arguments.text])
+        known = arguments.knows.read_text("utf-8").split("\n") if arguments.knows else ()
+        engine = ScriptedEngine(knowing(known) if known else [arguments.text])
         engine.delay_ms = arguments.delay_ms
         engine.is_loading = arguments.loads
         if arguments.fails:
@@ -56,6 +61,23 @@ def main() -> int:
     if arguments.ws:
         return serve_ws("127.0.0.1", 0, options)
     return serve_stdio(options)
+
+
+def knowing(lines: Sequence[str]) -> Callable[[str], str]:
+    """Return a model that continues a line as one of ``lines`` goes on.
+
+    Asked the same again, it gives the next line that begins alike; it knows no indentation.
+    """
+    n_asked: dict[str, int] = {}
+
+    def answer(prompt: str) -> str:
+        # Special tokens end with this, and the line in question may be the first of its text.
+        begun = prompt.rpartition("\n")[2].rpartition("|>")[2].lstrip()
+        fitting = [line[len(begun) :] for line in lines if begun and line.startswith(begun)]
+        n_asked[prompt] = n_asked.get(prompt, -1) + 1
+        return fitting[n_asked[prompt] % len(fitting)] if fitting else ""
+
+    return answer
 
 
 def _tell(line: str) -> None:

@@ -12,6 +12,7 @@ from rich.table import Table
 from rich.text import Text
 
 from codelsp.cli.session import make_console, settings_layers
+from codelsp.errors import SettingsError
 from codelsp.settings import Layer, Settings, read_settings
 from codelsp.settings.files import user_file
 
@@ -31,12 +32,19 @@ def settings(
     markdown: Annotated[
         bool, typer.Option("--markdown", help="Print the documentation's table of all settings.")
     ] = False,
+    vs_code: Annotated[
+        Path | None,
+        typer.Option("--vscode", metavar="FILE", help="Write all settings into a package.json."),
+    ] = None,
 ) -> None:
     """Show every setting in force, where each comes from, and what is wrong with any."""
     if markdown:
         from codelsp.settings.tables import markdown_table
 
         make_console().out(markdown_table(), end="", highlight=False)
+        return
+    if vs_code is not None:
+        write_manifest(vs_code)
         return
     layers, problems = settings_layers(context.obj, workspace or Path.cwd())
     values, more = read_settings(layers)
@@ -59,6 +67,22 @@ def settings(
     for problem in problems:
         console.print(f"problem: {problem}", style="yellow", markup=False)
     console.print(f"Your own settings file: {user_file()}", style="dim", markup=False)
+
+
+def write_manifest(path: Path) -> None:
+    """Write the settings into the manifest of the VS Code extension.
+
+    Raises:
+        SettingsError: there is no such file, or it is no manifest.
+    """
+    from codelsp.settings.tables import with_vs_code_properties
+
+    try:
+        manifest = path.read_text("utf-8")
+    except (OSError, ValueError) as error:
+        raise SettingsError(f"{path} cannot be read: {error}") from error
+    path.write_text(with_vs_code_properties(manifest), "utf-8")
+    make_console().print(f"The settings stand in {path}.", markup=False)
 
 
 def sources_of(layers: Sequence[Layer]) -> dict[str, str]:

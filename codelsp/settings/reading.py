@@ -20,7 +20,17 @@ if TYPE_CHECKING:
 _FIELDS: Mapping[str, Field[Any]] = {field.name: field for field in fields(Settings)}
 _WORD_START = re.compile(r"(?<=[a-z0-9])(?=[A-Z])")
 
-EDITOR_KEYS = frozenset({"trace_server", "server_command", "server_path", "server_args"})
+EDITOR_KEYS = frozenset(
+    {
+        "trace_server",
+        "server_command",
+        "server_path",
+        "server_args",
+        "server_python",
+        "server_package",
+        "server_folder",
+    }
+)
 """Keys that editor extensions keep in the same section for themselves; not ours to judge."""
 
 

@@ -6,6 +6,7 @@ import json
 from dataclasses import fields
 from typing import TYPE_CHECKING, Any
 
+from codelsp.errors import SettingsError
 from codelsp.settings.declaration import Scope, Settings
 from codelsp.settings.reading import camel_case
 
@@ -44,6 +45,20 @@ def vs_code_properties() -> dict[str, Any]:
     user's settings and never from a folder's.
     """
     return {f"codelsp.{camel_case(field.name)}": _schema(field) for field in fields(Settings)}
+
+
+def with_vs_code_properties(manifest: str) -> str:
+    """Return the extension's ``package.json`` with its first configuration made from our settings.
+
+    Raises:
+        SettingsError: ``manifest`` is no manifest of an extension with such a configuration.
+    """
+    try:
+        content = json.loads(manifest)
+        content["contributes"]["configuration"][0]["properties"] = vs_code_properties()
+    except (ValueError, LookupError, TypeError) as error:
+        raise SettingsError("this is no package.json with contributes.configuration") from error
+    return json.dumps(content, indent=2, ensure_ascii=False) + "\n"
 
 
 def _schema(field: Field[Any]) -> dict[str, Any]:

@@ -1,0 +1,270 @@
+// A real VS Code in a real browser: code-server in a process of its own, its page in Chromium.
+//
+// CODELSP_EDITORS names the folder of `.ci/install-code-server`, CODELSP_PYTHON a Python with
+// codelsp, CODELSP_VSIX the packed extension, CODELSP_ARTIFACTS where screenshots go.
+
+import { spawn } from 'node:child_process';
+import fs from 'node:fs';
+import { createRequire } from 'node:module';
+import net from 'node:net';
+import os from 'node:os';
+import path from 'node:path';
+
+const EDITORS = process.env.CODELSP_EDITORS;
+const { chromium } = createRequire(path.join(EDITORS, 'package.json'))('playwright-core');
+export const PYTHON = process.env.CODELSP_PYTHON;
+export const VSIX = process.env.CODELSP_VSIX;
+export const ROOT = path.resolve(import.meta.dirname, '../../..');
+export const PATIENCE_MS = Number(process.env.CODELSP_PATIENCE_MS ?? 120_000);
+const ENTRY = path.join(EDITORS, 'node_modules/code-server/out/node/entry.js');
+
+// What keeps a fresh VS Code from showing anything but the editor.
+const QUIET = {
+  'security.workspace.trust.enabled': false,
+  'workbench.startupEditor': 'none',
+  'workbench.secondarySideBar.defaultVisibility': 'hidden',
+  'workbench.tips.enabled': false,
+  'chat.disableAIFeatures': true,
+  'extensions.ignoreRecommendations': true,
+  'telemetry.telemetryLevel': 'off',
+  'git.enabled': false,
+  'files.autoSave': 'off',
+  'editor.minimap.enabled': false,
+  'editor.accessibilitySupport': 'off',
+  'editor.wordBasedSuggestions': 'off',
+  'editor.cursorBlinking': 'solid',
+};
+
+/** A VS Code with one workspace, and whatever pages look at it. */
+export class Editor {
+  static async start({ settings = {}, files = {}, server = 'real', extensions = [VSIX], env = {} } = {}) {
+    const editor = new Editor();
+    editor.home = fs.mkdtempSync(path.join(os.tmpdir(), 'codelsp-vscode-'));
+    editor.folder = path.join(editor.home, 'project');
+    fs.mkdirSync(editor.folder);
+    for (const [name, text] of Object.entries(files)) {
+      fs.writeFileSync(path.join(editor.folder, name), text);
+    }
+    const own = server === 'none' ? {} : { 'codelsp.server.path': editor.#program(server) };
+    editor.configure({ ...QUIET, ...own, ...settings });
+    editor.env = {
+      ...process.env, HOME: editor.home, CODELSP_HOME: path.join(editor.home, 'codelsp'), ...env,
+    };
+    for (const extension of extensions) {
+      await editor.#run('--install-extension', extension);
+    }
+    editor.port = await freePort();
+    editor.process = editor.#spawn('--auth', 'none', '--bind-addr', `127.0.0.1:${editor.port}`, '--disable-telemetry', '--disable-update-check');
+    editor.log = '';
+    editor.process.stdout.on('data', (text) => { editor.log += text; });
+    editor.process.stderr.on('data', (text) => { editor.log += text; });
+    await until(() => fetch(`http://127.0.0.1:${editor.port}/healthz`).then((reply) => reply.ok, () => false), 'code-server');
+    return editor;
+  }
+
+  configure(settings) {
+    this.settings = settings;
+    for (const place of ['User', 'Machine']) {
+      const folder = path.join(this.home, 'data', place);
+      fs.mkdirSync(folder, { recursive: true });
+      fs.writeFileSync(path.join(folder, 'settings.json'), JSON.stringify(settings, null, 2));
+    }
+  }
+
+  /** The program that is set as the server: a script, so that the tests decide what it does. */
+  #program(server) {
+    const file = path.join(this.home, 'codelsp-server');
+    const command = server === 'real' ? `exec ${PYTHON} -m codelsp "$@"` : server;
+    fs.writeFileSync(file, `#!/bin/sh\ncd ${ROOT}\n${command}\n`, { mode: 0o755 });
+    return file;
+  }
+
+  #killAll() {
+    this.serverPids('').forEach((pid) => process.kill(pid, 'SIGKILL'));
+    return false;
+  }
+
+  #spawn(...args) {
+    const folders = ['--user-data-dir', path.join(this.home, 'data'), '--extensions-dir', path.join(this.home, 'extensions')];
+    return spawn(path.join(EDITORS, 'bin/node'), [ENTRY, ...folders, ...args], { env: this.env });
+  }
+
+  #run(...args) {
+    return new Promise((resolve, reject) => {
+      const child = this.#spawn(...args);
+      let output = '';
+      child.stdout.on('data', (text) => { output += text; });
+      child.stderr.on('data', (text) => { output += text; });
+      child.on('close', (code) => (code === 0 ? resolve(output) : reject(new Error(output))));
+    });
+  }
+
+  /** Open a window; each has a browser profile of its own. */
+  async window(file) {
+    this.browser ??= await chromium.launch({ executablePath: '/usr/bin/chromium', args: ['--no-sandbox'] });
+    const context = await this.browser.newContext({ viewport: { width: 1000, height: 640 } });
+    context.setDefaultTimeout(PATIENCE_MS);
+    const page = await context.newPage();
+    await page.goto(`http://127.0.0.1:${this.port}/?folder=${this.folder}`);
+    await page.locator('.monaco-workbench').waitFor({ timeout: PATIENCE_MS });
+    const window = new Window(page, this);
+    if (file) {
+      await window.open(file);
+    }
+    return window;
+  }
+
+  /** Change settings while VS Code runs. */
+  set(more) {
+    this.configure({ ...this.settings, ...more });
+  }
+
+  /** The processes of this VS Code whose command line holds `text`, and not those of another. */
+  serverPids(text) {
+    return fs.readdirSync('/proc').filter((name) => /^\d+$/.test(name)).map(Number).filter((pid) => {
+      try {
+        return fs.readFileSync(`/proc/${pid}/cmdline`, 'utf8').includes(text)
+          && fs.readFileSync(`/proc/${pid}/environ`, 'utf8').includes(`HOME=${this.home}\0`);
+      } catch {
+        return false; // It has gone meanwhile.
+      }
+    });
+  }
+
+  read(name) {
+    return fs.readFileSync(path.join(this.folder, name), 'utf8');
+  }
+
+  async stop() {
+    await this.browser?.close();
+    const ended = new Promise((resolve) => this.process.once('close', resolve));
+    this.process.kill();
+    await ended;
+    // The engine outlives its servers on purpose, for the next one; here it goes with them.
+    await until(() => this.serverPids('codelsp').length === 0 || this.#killAll(), 'the end of the servers');
+    fs.rmSync(this.home, { recursive: true, force: true, maxRetries: 10, retryDelay: 200 });
+  }
+}
+
+/** One window, seen and used as a person does: keys in, pixels and text out. */
+export class Window {
+  constructor(page, editor) {
+    this.page = page;
+    this.editor = editor;
+  }
+
+  async command(name) {
+    await this.page.keyboard.press('F1');
+    const input = this.page.locator('.quick-input-widget input');
+    await input.waitFor();
+    await input.fill(`>${name}`);
+    await this.page.locator('.quick-input-list .monaco-list-row', { hasText: name }).first().waitFor();
+    await this.page.keyboard.press('Enter');
+  }
+
+  async open(name) {
+    await this.page.keyboard.press('Control+p');
+    const input = this.page.locator('.quick-input-widget input');
+    await input.waitFor();
+    await input.fill(name);
+    await this.page.locator('.quick-input-list .monaco-list-row', { hasText: name }).first().waitFor();
+    await this.page.keyboard.press('Enter');
+    await this.page.locator('.tab.active', { hasText: name }).waitFor();
+    await this.page.locator('.editor-instance .view-lines').first().waitFor();
+    await this.page.locator('.editor-instance .monaco-editor.focused').first().waitFor();
+  }
+
+  /** Choose from the menu of the status bar item. */
+  async menu(label) {
+    await this.page.locator('[id="codelsp.codelsp.codelsp"] a').click();
+    await this.page.locator('.quick-input-list .monaco-list-row', { hasText: label }).first().click();
+    await this.page.locator('.quick-input-widget').waitFor({ state: 'hidden' });
+    await this.page.locator('.editor-instance .monaco-editor.focused').first().waitFor();
+  }
+
+  async goTo(line, column) {
+    await this.page.keyboard.press('Control+g');
+    const input = this.page.locator('.quick-input-widget input');
+    await input.waitFor();
+    await input.fill(`:${line}:${column}`);
+    await this.page.keyboard.press('Enter');
+    await this.page.locator('.quick-input-widget').waitFor({ state: 'hidden' });
+  }
+
+  type(text) {
+    return this.page.keyboard.type(text, { delay: 40 });
+  }
+
+  press(key) {
+    return this.page.keyboard.press(key);
+  }
+
+  /** What is drawn in gray, or empty. */
+  ghost() {
+    return this.page.evaluate(() => {
+      const parts = document.querySelectorAll('.ghost-text-decoration, .ghost-text-decoration-preview, .suggest-preview-text .ghost-text');
+      return [...parts].map((part) => part.textContent).join('\n').replace(/\u00a0/g, ' ');
+    });
+  }
+
+  /** Wait for ghost text; return it. */
+  async awaitGhost(wanted = (text) => text !== '') {
+    await until(async () => wanted(await this.ghost()), 'ghost text', this);
+    return this.ghost();
+  }
+
+  async status() {
+    return (await this.page.locator('[id="codelsp.codelsp.codelsp"]').textContent({ timeout: 1_000 }).catch(() => '')) ?? '';
+  }
+
+  awaitStatus(pattern) {
+    return until(async () => pattern.test(await this.status()), `status ${pattern}`, this);
+  }
+
+  /** Save, and return what is now on the disk. */
+  async saved(name) {
+    await this.press('Control+s');
+    await this.page.locator('.tab.active.dirty').waitFor({ state: 'detached' });
+    return this.editor.read(name);
+  }
+
+  notifications() {
+    return this.page.locator('.notification-toast .notification-list-item-message').allTextContents();
+  }
+
+  async awaitNotification(pattern) {
+    await until(async () => (await this.notifications()).some((text) => pattern.test(text)), `message ${pattern}`, this);
+    return (await this.notifications()).find((text) => pattern.test(text));
+  }
+
+  click(label) {
+    return this.page.locator('.notification-toast .monaco-button, .monaco-dialog-box .monaco-button', { hasText: label }).first().click();
+  }
+
+  shot(name) {
+    const folder = process.env.CODELSP_ARTIFACTS ?? os.tmpdir();
+    fs.mkdirSync(folder, { recursive: true });
+    return this.page.screenshot({ path: path.join(folder, `vscode-${name}.png`) });
+  }
+}
+
+/** Wait until `condition` holds; fail with a screenshot and the log when it does not in time. */
+export async function until(condition, what, window) {
+  const end = Date.now() + PATIENCE_MS;
+  while (!(await condition())) {
+    if (Date.now() > end) {
+      await window?.shot(`failed-${what.replace(/\W+/g, '-')}`);
+      throw new Error(`waited in vain for ${what}`);
+    }
+    await new Promise((resolve) => setTimeout(resolve, 50));
+  }
+}
+
+function freePort() {
+  return new Promise((resolve) => {
+    const server = net.createServer().listen(0, '127.0.0.1', () => {
+      const { port } = server.address();
+      server.close(() => resolve(port));
+    });
+  });
+}

@@ -1,0 +1,54 @@
+/** Which Python to make the server's environment with. */
+
+import { Problem, problem } from './problems';
+import { Run } from './run';
+
+export type Python = { command: string[]; path: string; version: [number, number]; makesEnvironments: boolean };
+
+// Runs on every Python there has ever been, so that an old one can say that it is old.
+const PROBE = `import sys
+try:
+    import ensurepip, venv
+    whole = 1
+except ImportError:
+    whole = 0
+sys.stdout.write("%d %d %d %s" % (sys.version_info[0], sys.version_info[1], whole, sys.executable))`;
+
+/** The commands to try, best first; what the user has chosen is tried alone. */
+export function candidates(chosen: string, platform: NodeJS.Platform = process.platform): string[][] {
+  const usual = platform === 'win32' ? ['py', 'python'] : ['python3', 'python'];
+  const named = ['3.13', '3.12', '3.11', '3.10'].map((version) => `python${version}`);
+  return (chosen ? [chosen] : [...usual, ...named]).map((command) => [command]);
+}
+
+/** The Pythons among `commands` that run at all, in order. */
+export async function findPythons(commands: string[][], run: Run): Promise<Python[]> {
+  const found: Python[] = [];
+  for (const command of commands) {
+    // -I, so that no module of the folder VS Code was started in is taken for Python's own.
+    const { code, output } = await run([...command, '-I', '-c', PROBE]);
+    const match = /^(\d+) (\d+) ([01]) (.+)$/m.exec(output);
+    if (code === 0 && match) {
+      const version: [number, number] = [Number(match[1]), Number(match[2])];
+      found.push({ command, path: match[4], version, makesEnvironments: match[3] === '1' });
+    }
+  }
+  return found;
+}
+
+const isNewEnough = ({ version: [major, minor] }: Python) => major > 3 || (major === 3 && minor >= 10);
+
+/** The first Python that will do; else the one that lacks least, for the message; else none. */
+export function best(pythons: Python[]): Python | undefined {
+  const recent = pythons.filter(isNewEnough);
+  return recent.find((python) => python.makesEnvironments) ?? recent[0] ?? pythons[0];
+}
+
+/** What is wrong with `python`, the best there is, or undefined if it will do. */
+export function pythonProblem(python: Python | undefined, chosen = ''): Problem | undefined {
+  if (!python) {
+    return chosen ? problem('wrongPython', chosen) : problem('noPython');
+  }
+  const lack = !isNewEnough(python) ? 'oldPython' : python.makesEnvironments ? undefined : 'barePython';
+  return lack && problem(lack, python.path, python.version.join('.'));
+}
