@@ -8,11 +8,12 @@ What stays pygls': handlers and their cancellation, responses, and requests to t
 
 from __future__ import annotations
 
+import contextvars
 import logging
 from typing import TYPE_CHECKING
 
 from lsprotocol import types
-from pygls.protocol import JsonRPCNotification, JsonRPCRequestMessage, LanguageServerProtocol
+from pygls.protocol import LanguageServerProtocol
 
 from codelsp.editor.clients import dig
 from codelsp.editor.lifecycle import (
@@ -69,17 +70,28 @@ class CodeProtocol(LanguageServerProtocol):
         elif method == types.CANCEL_REQUEST:
             self._cancel(params)
         elif method in self.fm.features:
-            self.handle_message(JsonRPCNotification(method, "2.0", params))
+            contextvars.copy_context().run(self._handle_notification, method, params)
         else:
             logger.debug("ignored the notification %s", method)
 
     def _serve(self, message_id: int | str, method: str, params: object) -> None:
         if method in self.fm.features or method in self.fm.builtin_features:
-            self.handle_message(JsonRPCRequestMessage(message_id, method, "2.0", params))
+            # Not through ``handle_message``: it finds out by the structure of a message of pygls'
+            # what is known here, which takes a fifth of a millisecond for each one.
+            contextvars.copy_context().run(self._handle_request, message_id, method, params)
         else:
             logger.info("refused the request %s: no such method", method)
             refusal = Refusal(message_id, METHOD_NOT_FOUND, f"no method {method}")
             self._send_data(refusal.as_json())
+
+    def _send_response(
+        self, msg_id: int | str, result: object = None, error: types.ResponseError | None = None
+    ) -> None:
+        """Send the answer to a request; its envelope needs no converter."""
+        self._result_types.pop(msg_id, None)
+        answer: Json = {"jsonrpc": self.VERSION, "id": msg_id}
+        answer |= {"result": result} if error is None else {"error": error}
+        self._send_data(answer)
 
     def _cancel(self, params: object) -> None:
         message_id = params.get("id") if isinstance(params, dict) else None

@@ -7,32 +7,38 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import json
 import os
+import re
+import socket
+import struct
 import sys
 import tempfile
 import urllib.request
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
 
 from codelsp.directories import HOME_VARIABLE
-from codelsp.engine.port import GenerationRequest
 from codelsp.errors import EngineUnavailableError
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterator, Mapping
 
-    from codelsp.engine.llama_dialect import LlamaDialect
     from codelsp.engine.process import EngineAddress
     from codelsp.engine.wire import Wire
     from codelsp.settings import Settings
 
-_CANCEL_ROUNDS = 5
+_CANCEL_ROUNDS = 9
 _INFILL_START_SECONDS = 120.0
 _TOKENS_AT_WORK = 1
 _CANCEL_PROMPT = "def count(values):\n    total = 0\n    for value in values:\n"
 _CANCEL_AFTER_TOKENS = 8
 _CANCEL_MOST_TOKENS = 400
+_CANCEL_SECONDS = 60.0
+_CANCEL_CHUNK_BYTES = 65_536
+_TOKENS_SENT = re.compile(rb'"tokens":\[([0-9, ]+)\]')
 _SETTLE_SECONDS = 0.05
 _SETTLED_LOOKS = 3
 
@@ -71,18 +77,6 @@ class BenchEngine:
         return await ensure_engine(self.settings)
 
     @contextlib.asynccontextmanager
-    async def wire(self) -> AsyncIterator[Wire]:
-        """Open connections to the engine, for what goes around codelsp."""
-        from codelsp.engine.wire import Wire
-
-        address = await self.address()
-        wire = Wire(address.url, address.api_key)
-        try:
-            yield wire
-        finally:
-            await wire.close()
-
-    @contextlib.asynccontextmanager
     async def infill_wire(self) -> AsyncIterator[Wire]:
         """Open connections to a second engine, set up as llama.cpp's server is by default."""
         from codelsp.engine.foreground import PLUGIN_BATCH_TOKENS
@@ -110,17 +104,21 @@ class BenchEngine:
     async def tokens_after_cancel(self) -> list[float]:
         """Return how many tokens the engine began after a stream was closed, several times.
 
-        What the engine has decoded altogether, less what was read before the close, and less the
-        one that it was decoding at that moment: llama.cpp works on the next token while it sends
-        the last.
+        What the engine has decoded altogether, less what it had sent before the close, and less
+        the one that it was decoding at that moment: llama.cpp works on the next token while it
+        sends the last.
         """
-        from codelsp.engine.llama_dialect import LlamaDialect
-
         address = await self.address()
-        async with self.wire() as wire:
-            engine = LlamaDialect(wire)
-            await engine.connect()
-            return [await _cancelled_once(engine, address) for _ in range(_CANCEL_ROUNDS)]
+        body = {
+            "prompt": _CANCEL_PROMPT,
+            "n_predict": _CANCEL_MOST_TOKENS,
+            "ignore_eos": True,
+            "stream": True,
+            "return_tokens": True,
+            "cache_prompt": False,
+        }
+        encoded = json.dumps(body).encode()
+        return [await _cancelled_once(encoded, address) for _ in range(_CANCEL_ROUNDS)]
 
 
 @contextlib.asynccontextmanager
@@ -164,22 +162,47 @@ def _home(folder: Path) -> Iterator[None]:
             os.environ[HOME_VARIABLE] = before
 
 
-async def _cancelled_once(engine: LlamaDialect, address: EngineAddress) -> float:
+async def _cancelled_once(body: bytes, address: EngineAddress) -> float:
     """Close one generation midway; return the tokens that were begun after that."""
-    request = GenerationRequest(
-        prompt=await engine.tokenize(_CANCEL_PROMPT), max_tokens=_CANCEL_MOST_TOKENS
-    )
     before = await _steps_when_idle(address)
-    stream = engine.generate(request)
-    n_read = 0
-    async for _token in stream.tokens:
-        n_read += 1
-        if n_read == _CANCEL_AFTER_TOKENS:
-            break
-    await stream.aclose()
+    n_sent = await asyncio.to_thread(_read_and_hang_up, body, address)
     # The prompt is one step, which gives the first token; every other token is one step more.
     n_decoded = await _steps_when_idle(address) - before
-    return n_decoded - n_read - _TOKENS_AT_WORK
+    return n_decoded - n_sent - _TOKENS_AT_WORK
+
+
+def _read_and_hang_up(body: bytes, address: EngineAddress) -> int:
+    """Return how many tokens the engine had sent when its connection was closed.
+
+    A bare socket, because a reader that is kept waiting by other work finds tokens that were
+    begun before it hung up: what has come is counted up to the moment of closing.
+    """
+    place = urlsplit(address.url)
+    head = (
+        f"POST /completion HTTP/1.1\r\nHost: {place.netloc}\r\nContent-Length: {len(body)}\r\n"
+        f"Authorization: Bearer {address.api_key}\r\nContent-Type: application/json\r\n\r\n"
+    )
+    with socket.create_connection(
+        (str(place.hostname), place.port or 80), _CANCEL_SECONDS
+    ) as connection:
+        # Hang up as codelsp's client does: at once, whatever is unread.
+        connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        connection.sendall(head.encode() + body)
+        received = bytearray()
+        while _n_tokens(received) < _CANCEL_AFTER_TOKENS:
+            chunk = connection.recv(_CANCEL_CHUNK_BYTES)
+            if not chunk:
+                raise EngineUnavailableError("The engine ended before it could be cancelled.")
+            received += chunk
+        connection.settimeout(0)
+        with contextlib.suppress(BlockingIOError):
+            while chunk := connection.recv(_CANCEL_CHUNK_BYTES):
+                received += chunk
+    return _n_tokens(received)
+
+
+def _n_tokens(received: bytearray) -> int:
+    return sum(match[1].count(b",") + 1 for match in _TOKENS_SENT.finditer(received))
 
 
 async def _steps_when_idle(address: EngineAddress) -> float:
