@@ -1,0 +1,119 @@
+"""``KvCache``: the keys and values of one text, for every layer, in buffers that grow in steps.
+
+transformers' dynamic cache copies everything for each token, and cannot be cut back to a given
+length; this one writes in place and is cut back by setting a number.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import torch
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from torch import Tensor
+
+GROWTH_TOKENS = 256
+
+
+class KvCache:
+    """Keys and values of ``length`` tokens, the same number in each of ``batch`` rows."""
+
+    def __init__(self, n_layers: int, growth_tokens: int = GROWTH_TOKENS) -> None:
+        self.length = 0
+        """Tokens held, in each row."""
+        self.foreign: object | None = None
+        """How another library sees this cache; made by who needs it."""
+        self._growth = growth_tokens
+        self._keys: list[Tensor | None] = [None] * n_layers
+        self._values: list[Tensor | None] = [None] * n_layers
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes of all buffers, whether filled or not."""
+        buffers = (*self._keys, *self._values)
+        return sum(each.nbytes for each in buffers if each is not None)
+
+    @property
+    def n_layers(self) -> int:
+        """How many layers there are."""
+        return len(self._keys)
+
+    def append(self, layer: int, keys: Tensor, values: Tensor) -> tuple[Tensor, Tensor]:
+        """Write the newest tokens of ``layer``; return all of that layer, old and new.
+
+        Args:
+            layer: Its index.
+            keys: (batch, heads, time, head_dim)
+            values: (batch, heads, time, head_dim), whose last dimension may be another.
+        """
+        end = self.length + keys.shape[2]
+        stored_keys = self._keys[layer] = self._with_room(self._keys[layer], keys, end)
+        stored_values = self._values[layer] = self._with_room(self._values[layer], values, end)
+        stored_keys[:, :, self.length : end] = keys
+        stored_values[:, :, self.length : end] = values
+        return stored_keys[:, :, :end], stored_values[:, :, :end]
+
+    def advance(self, n_tokens: int) -> None:
+        """Count ``n_tokens`` that every layer has appended."""
+        self.length += n_tokens
+
+    def truncate(self, length: int) -> None:
+        """Forget everything after the first ``length`` tokens."""
+        assert 0 <= length <= self.length, (length, self.length)  # noqa: S101
+        self.length = length
+
+    def copied(self, length: int, n_rows: int = 1) -> KvCache:
+        """Return a cache of its own with the first ``length`` tokens, in ``n_rows`` equal rows.
+
+        This one must have a single row.
+        """
+        copy = KvCache(self.n_layers, self._growth)
+        copy.length = length
+        capacity = _rounded(length + 1, self._growth)
+        for source, target in ((self._keys, copy._keys), (self._values, copy._values)):
+            for layer, buffer in enumerate(source):
+                if buffer is not None:
+                    _, heads, _, head_dim = buffer.shape
+                    fresh = buffer.new_empty((n_rows, heads, capacity, head_dim))
+                    fresh[:, :, :length] = buffer[:, :, :length]
+                    target[layer] = fresh
+        return copy
+
+    def keep_rows(self, rows: Sequence[int]) -> None:
+        """Keep these rows alone."""
+        for buffers in (self._keys, self._values):
+            for layer, buffer in enumerate(buffers):
+                if buffer is not None:
+                    index = torch.tensor(rows, device=buffer.device)
+                    buffers[layer] = buffer.index_select(0, index)
+
+    def shape(self) -> tuple[Tensor, Tensor] | None:
+        """Return the buffers of the first layer, for whoever needs their shape; None before use."""
+        keys, values = self._keys[0], self._values[0]
+        return None if keys is None or values is None else (keys, values)
+
+    def buffers(self) -> list[Tensor]:
+        """Return the buffers that there are: (batch, heads, capacity, head_dim) each."""
+        return [each for each in (*self._keys, *self._values) if each is not None]
+
+    def put_buffers(self, keys: Sequence[Tensor], values: Sequence[Tensor], length: int) -> None:
+        """Take these buffers, of which ``length`` tokens are filled."""
+        self._keys, self._values = list(keys), list(values)
+        self.length = length
+
+    def _with_room(self, buffer: Tensor | None, like: Tensor, end: int) -> Tensor:
+        """Return a buffer that holds ``end`` tokens, with what ``buffer`` holds."""
+        if buffer is not None and buffer.shape[2] >= end:
+            return buffer
+        batch, heads, _, head_dim = like.shape
+        grown = like.new_empty((batch, heads, _rounded(end, self._growth), head_dim))
+        if buffer is not None:
+            grown[:, :, : self.length] = buffer[:, :, : self.length]
+        return grown
+
+
+def _rounded(n_tokens: int, step: int) -> int:
+    return -(-n_tokens // step) * step

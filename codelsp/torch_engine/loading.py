@@ -1,0 +1,275 @@
+"""From a folder to a ``Decoder``: refuse what may not be loaded, choose, load, check, warm up."""
+
+from __future__ import annotations
+
+import json
+import logging
+import warnings
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import torch
+
+from codelsp.errors import EngineUnavailableError, ModelFileError
+from codelsp.model_store.model import PICKLES
+from codelsp.torch_engine.decoder import Decoder, DecoderPlan
+from codelsp.torch_engine.hardware import this_hardware
+from codelsp.torch_engine.lean_runner import lean_runner_of, supports
+from codelsp.torch_engine.machine_plan import (
+    MachinePlan,
+    plan_machine,
+    size_of,
+    usual_context_tokens,
+)
+from codelsp.torch_engine.runner import Runner, TransformersRunner
+from codelsp.torch_engine.vocabulary import Vocabulary, read_tokenizer
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+logger = logging.getLogger(__name__)
+
+_MARGINS = {"float32": 1e-4, "bfloat16": 0.125, "float16": 0.03, "int8": 0.25}
+_CHUNK_TOKENS = {"cpu": 128, "mps": 512, "cuda": 2048}
+_BIG_MODEL_WEIGHTS, _BIG_MODEL_CHUNK_TOKENS = 500_000_000, 64
+_DRAFT_TOKENS = {"cpu": 4, "mps": 4, "cuda": 8}
+_SAFETENSORS_INDEX = "model.safetensors.index.json"
+
+
+@dataclass(frozen=True)
+class LoadOptions:
+    """What the user chose."""
+
+    device: str = "auto"
+    dtype: str = "auto"
+    context_tokens: int = 0
+    adapters: tuple[str, ...] = ()
+    """Folders of peft."""
+    trusts_code: bool = False
+    allows_pickle: bool = False
+    uses_drafts: bool = True
+    is_lean: bool = True
+    """Whether our own forward pass may take over from transformers'."""
+
+
+@dataclass(frozen=True)
+class Loaded:
+    """A model ready to be asked."""
+
+    decoder: Decoder
+    plan: MachinePlan
+    adapters: tuple[str, ...]
+    """Their names."""
+
+
+def load(folder: Path, options: LoadOptions) -> Loaded:
+    """Return the model in ``folder``, warmed up.
+
+    Raises:
+        ModelFileError: it may not be loaded, or is damaged.
+        EngineUnavailableError: it does not fit.
+    """
+    _refuse_unsafe(folder, options)
+    _refuse_missing_shards(folder)
+    config = _config(folder, options)
+    vocabulary = _vocabulary(folder, config, options)
+    hardware = this_hardware(options.device)
+    longest = options.context_tokens or usual_context_tokens(hardware.device)
+    has_lean = options.is_lean and supports(config, longest)
+    size = size_of(config, _n_weights(folder))
+    plan = plan_machine(
+        size,
+        hardware,
+        dtype=options.dtype,
+        context_tokens=options.context_tokens,
+        int8_layers=has_lean,
+    )
+    if plan.dtype == "int8" and (not has_lean or plan.device != "cpu"):
+        raise EngineUnavailableError(
+            f"int8 is there for models on the CPU with layers of the Llama kind, not for"
+            f" {config.model_type} on {plan.device}; take `--dtype auto`."
+        )
+    model = _model(folder, config, plan, options)
+    _refuse_wrong_vocabulary(model, vocabulary, folder)
+    runners = _runners(model, plan, options, has_lean=has_lean)
+    chunk = _CHUNK_TOKENS[plan.device]
+    if plan.device == "cpu" and size.n_weights > _BIG_MODEL_WEIGHTS:
+        chunk = _BIG_MODEL_CHUNK_TOKENS
+    decoder = Decoder(
+        runners,
+        vocabulary,
+        DecoderPlan(
+            plan.context_tokens,
+            plan.cache_bytes,
+            chunk,
+            _DRAFT_TOKENS[plan.device] if options.uses_drafts else 0,
+            _MARGINS[plan.dtype],
+        ),
+    )
+    for reason in (f"{plan.device}: {hardware.name or 'chosen'}", *plan.reasons):
+        logger.info("%s", reason)
+    for name, runner in runners.items():
+        logger.info("%s runs %s", runner.name, name or "the model")
+    warm_up(decoder)
+    return Loaded(decoder, plan, tuple(name for name in runners if name))
+
+
+def warm_up(decoder: Decoder) -> None:
+    """Run the model once for each shape that a keystroke has, so that no user waits for it."""
+    for adapter in decoder.runners:
+        cache = decoder.runners[adapter].new_cache()
+        n_tokens = min(16, decoder.context_tokens // 4)
+        decoder.run(cache, [[0] * n_tokens], 1, adapter=adapter)
+        decoder.run(cache, [[0]], 1, adapter=adapter)
+        decoder.run(cache, [[0] * 5], 5, adapter=adapter)
+        decoder.run(cache.copied(n_tokens, 4), [[0]] * 4, 1, adapter=adapter)
+
+
+def _refuse_unsafe(folder: Path, options: LoadOptions) -> None:
+    """Say no to what may run code of strangers.
+
+    Raises:
+        ModelFileError: it may, and the user has not allowed it.
+    """
+    described = _json(folder / "config.json")
+    custom = described.get("auto_map")
+    if custom and not options.trusts_code:
+        raise ModelFileError(
+            f"{folder} wants to run Python code that came with it ({', '.join(custom)});"
+            " if you trust whoever wrote it, start the engine with --trust-remote-code."
+        )
+    if any(folder.glob("*.safetensors")) or options.allows_pickle:
+        return
+    pickles = sorted(path.name for path in folder.iterdir() if path.suffix in PICKLES)
+    if pickles:
+        raise ModelFileError(
+            f"{folder} holds pickles only ({pickles[0]}), which may run any code when they are"
+            " loaded; if you trust whoever made them, start the engine with --allow-pickle."
+        )
+    raise ModelFileError(f"{folder} holds no weights: no *.safetensors.")
+
+
+def _refuse_missing_shards(folder: Path) -> None:
+    index = folder / _SAFETENSORS_INDEX
+    if not index.is_file():
+        return
+    wanted = set(_json(index).get("weight_map", {}).values())
+    missing = sorted(name for name in wanted if not (folder / name).is_file())
+    if missing:
+        raise ModelFileError(
+            f"{folder} is incomplete: {len(missing)} of {len(wanted)} files are missing"
+            f" ({', '.join(missing[:3])}); get the model again."
+        )
+
+
+def _json(path: Path) -> dict[str, Any]:
+    try:
+        value = json.loads(path.read_bytes())
+    except FileNotFoundError:
+        raise ModelFileError(f"{path} is missing; a model's folder has one.") from None
+    except (OSError, ValueError) as error:
+        raise ModelFileError(f"{path} cannot be read: {error}; get the model again.") from None
+    if not isinstance(value, dict):
+        raise ModelFileError(f"{path} is damaged; get the model again.")
+    return value
+
+
+def _config(folder: Path, options: LoadOptions) -> Any:
+    from transformers import AutoConfig
+
+    try:
+        return AutoConfig.from_pretrained(
+            folder, trust_remote_code=options.trusts_code, local_files_only=True
+        )
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise ModelFileError(f"{folder}: transformers does not know this model: {error}") from error
+
+
+def _vocabulary(folder: Path, config: Any, options: LoadOptions) -> Vocabulary:
+    tokenizer = read_tokenizer(folder, trusts_code=options.trusts_code)
+    generation = folder / "generation_config.json"
+    described = _json(generation) if generation.is_file() else {}
+    text = config.get_text_config()
+    ends = {*_ids(getattr(text, "eos_token_id", None)), *_ids(described.get("eos_token_id"))}
+    return Vocabulary(tokenizer, ends, _bos_id(tokenizer))
+
+
+def _bos_id(tokenizer: Any) -> int | None:
+    """Return what the tokenizer itself puts before a text, if it does."""
+    whole = tokenizer.encode("a", add_special_tokens=True).ids
+    bare = tokenizer.encode("a", add_special_tokens=False).ids
+    return int(whole[0]) if len(whole) > len(bare) and whole[0] != bare[0] else None
+
+
+def _ids(value: object) -> list[int]:
+    if isinstance(value, int):
+        return [value]
+    return [each for each in value if isinstance(each, int)] if isinstance(value, list) else []
+
+
+def _n_weights(folder: Path) -> int:
+    """Return the number of weights, from the headers of the files; tied ones counted once."""
+    from math import prod
+
+    total = 0
+    for file in sorted(folder.glob("*.safetensors")):
+        with file.open("rb") as opened:
+            length = int.from_bytes(opened.read(8), "little")
+            try:
+                header = json.loads(opened.read(length))
+            except ValueError:
+                raise ModelFileError(f"{file} is damaged; get the model again.") from None
+        total += sum(prod(e["shape"]) for name, e in header.items() if name != "__metadata__")
+    if total == 0:  # Pickles, which were allowed.
+        files = (path for path in folder.iterdir() if path.suffix in PICKLES)
+        total = sum(path.stat().st_size for path in files) // 2
+    return total
+
+
+def _model(folder: Path, config: Any, plan: MachinePlan, options: LoadOptions) -> Any:
+    from transformers import AutoModelForCausalLM
+
+    dtype = getattr(torch, "float32" if plan.dtype == "int8" else plan.dtype)
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # Of no use to whoever starts an engine.
+            model = AutoModelForCausalLM.from_pretrained(
+                folder,
+                config=config,
+                dtype=dtype,
+                trust_remote_code=options.trusts_code,
+                use_safetensors=None if options.allows_pickle else True,
+                local_files_only=True,
+            )
+    except Exception as error:
+        raise ModelFileError(f"{folder} cannot be loaded: {error}") from error
+    model.requires_grad_(requires_grad=False)
+    return model.to(plan.device).eval()
+
+
+def _refuse_wrong_vocabulary(model: Any, vocabulary: Vocabulary, folder: Path) -> None:
+    n_rows = model.get_input_embeddings().weight.shape[0]
+    if vocabulary.largest_id >= n_rows:
+        raise ModelFileError(
+            f"{folder}: the tokenizer has ids up to {vocabulary.largest_id}, but the model knows"
+            f" {n_rows} tokens only; the tokenizer is another model's."
+        )
+
+
+def _runners(
+    model: Any, plan: MachinePlan, options: LoadOptions, *, has_lean: bool
+) -> Mapping[str, Runner]:
+    base: Runner | None = None
+    if has_lean:
+        base = lean_runner_of(model, is_int8=plan.dtype == "int8")
+    adapted = _adapted(model, options.adapters) if options.adapters else {}
+    if base is None:
+        base = adapted.pop("", None) or TransformersRunner(model)
+    return {"": base, **adapted}
+
+
+def _adapted(model: Any, folders: Sequence[str]) -> dict[str, Runner]:
+    from codelsp.torch_engine.adapters import adapted_runners
+
+    return adapted_runners(model, [Path(folder) for folder in folders])
