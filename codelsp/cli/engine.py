@@ -27,6 +27,9 @@ _MINUTE = 60.0
 def start(
     context: typer.Context,
     model: Annotated[str | None, typer.Option(help="A model's name, folder or GGUF file.")] = None,
+    engine: Annotated[
+        str | None, typer.Option(help="What runs it: auto, llama.cpp or torch.")
+    ] = None,
     foreground: Annotated[
         bool, typer.Option("--foreground", help="Run an engine here, until Ctrl-C.")
     ] = False,
@@ -42,14 +45,47 @@ def start(
             envvar="CODELSP_API_KEY", help="With --foreground: the key; a random one if none."
         ),
     ] = "",
+    device: Annotated[
+        str, typer.Option(help="torch, with --foreground: auto, cuda, mps or cpu.")
+    ] = "auto",
+    dtype: Annotated[
+        str,
+        typer.Option(
+            help="torch, with --foreground: auto, float32, bfloat16, float16 or int8 (CPU)."
+        ),
+    ] = "auto",
+    adapter: Annotated[
+        list[Path] | None,
+        typer.Option(help="torch, with --foreground: a folder of peft; may be repeated."),
+    ] = None,
+    trust_remote_code: Annotated[
+        bool,
+        typer.Option(
+            "--trust-remote-code", help="torch, with --foreground: run the model's own Python code."
+        ),
+    ] = False,
+    allow_pickle: Annotated[
+        bool,
+        typer.Option(
+            "--allow-pickle", help="torch, with --foreground: load .bin files, which may run code."
+        ),
+    ] = False,
 ) -> None:
     """Start the shared engine, or find it running."""
-    invocation: Invocation = context.obj.with_options(model=model)
-    settings = effective_settings(invocation)
-    if foreground:
-        from codelsp.engine.foreground import Foreground, serve_in_foreground
+    from codelsp.engine.foreground import Foreground, TorchChoices, serve_in_foreground
 
-        raise typer.Exit(serve_in_foreground(settings, Foreground(host, port, api_key), _announce))
+    invocation: Invocation = context.obj.with_options(model=model, engine=engine)
+    settings = effective_settings(invocation)
+    folders = tuple(str(each.expanduser().resolve()) for each in adapter or ())
+    choices = TorchChoices(device, dtype, folders, trust_remote_code, allow_pickle)
+    where = Foreground(host, port, api_key, choices)
+    if foreground:
+        raise typer.Exit(serve_in_foreground(settings, where, _announce))
+    if where != Foreground(api_key=api_key):
+        raise CodelspError(
+            "The shared engine follows your settings, so that every editor finds the same one;"
+            " for an engine with other choices add --foreground, and set `engine` to its URL."
+        )
     from codelsp.engine.process import ensure_engine
 
     began = time.perf_counter()

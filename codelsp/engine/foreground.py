@@ -6,7 +6,7 @@ import os
 import signal
 import socket
 import sys
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from codelsp.engine import spawn
@@ -27,6 +27,17 @@ cursor than fits a batch.  Editors of codelsp send whole prompts, and want small
 
 
 @dataclass(frozen=True)
+class TorchChoices:
+    """What the torch engine alone can be told; see ``HostOptions``."""
+
+    device: str = "auto"
+    dtype: str = "auto"
+    adapters: tuple[str, ...] = ()
+    trusts_code: bool = False
+    allows_pickle: bool = False
+
+
+@dataclass(frozen=True)
 class Foreground:
     """Where to serve; other machines can reach any host but the loopback ones."""
 
@@ -35,6 +46,7 @@ class Foreground:
     """0 takes a free one."""
     api_key: str = ""
     """A random one if empty; there is always one."""
+    torch: TorchChoices = field(default_factory=TorchChoices)
 
 
 def serve_in_foreground(
@@ -48,7 +60,9 @@ def serve_in_foreground(
         ModelNotFoundError, ModelFileError: there is no such model, or it cannot be loaded.
         EngineUnavailableError: the port is taken, or the engine does not start.
     """
-    options = wanted_engine(settings).options()
+    wanted = wanted_engine(settings, allows_pickle=where.torch.allows_pickle)
+    _refuse_choices(wanted.engine, where.torch)
+    options = wanted.options()
     _refuse_taken_port(where)
     folder = state_dir()
     # A file of its own, so that ``engine status`` and ``engine stop`` know it, and no editor takes
@@ -62,6 +76,7 @@ def serve_in_foreground(
         port=where.port,
         idle_seconds=0.0,
         batch_tokens=PLUGIN_BATCH_TOKENS,
+        **asdict(where.torch),
     )
     engine = spawn.start_tied(options, _START_SECONDS, api_key=where.api_key)
     signal.signal(signal.SIGTERM, lambda *_: engine.close())
@@ -71,6 +86,14 @@ def serve_in_foreground(
     except KeyboardInterrupt:
         engine.close()
         return engine.wait()
+
+
+def _refuse_choices(engine: str, choices: TorchChoices) -> None:
+    if engine != "torch" and choices != TorchChoices():
+        raise EngineUnavailableError(
+            "--device, --dtype, --adapter, --trust-remote-code and --allow-pickle are for the torch"
+            " engine; add --engine torch."
+        )
 
 
 def _refuse_taken_port(where: Foreground) -> None:

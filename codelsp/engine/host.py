@@ -27,7 +27,7 @@ from codelsp.engine.idle import IdleWatch
 from codelsp.engine.state_file import EngineState, remove_state, write_state
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     import xllamacpp
 
@@ -35,6 +35,8 @@ logger = logging.getLogger(__name__)
 
 API_KEY_VARIABLE = "CODELSP_ENGINE_KEY"
 """Holds the API key if the user has chosen one; the command line is everybody's to read."""
+HOST_MODULES = {"llama.cpp": "codelsp.engine.host", "torch": "codelsp.torch_engine.host"}
+"""What is run for each kind of engine."""
 _NICENESS = 5
 
 
@@ -46,6 +48,8 @@ class HostOptions:
     """The model's name."""
     model_path: str
     model_stamp: str
+    engine: str = "llama.cpp"
+    """What runs the model: ``llama.cpp`` or ``torch``."""
     state: str = ""
     """Where the state file goes."""
     is_tied: bool = False
@@ -60,10 +64,22 @@ class HostOptions:
     """0 means it never leaves by itself."""
     host: str = "127.0.0.1"
     port: int = 0
+    device: str = "auto"
+    """Of torch, as all that follow: ``auto``, ``cuda``, ``mps`` or ``cpu``."""
+    dtype: str = "auto"
+    adapters: tuple[str, ...] = ()
+    """Folders of peft; the first one answers unless a request names another."""
+    trusts_code: bool = False
+    allows_pickle: bool = False
 
 
 def main(arguments: Sequence[str]) -> int:
     """Run the engine until it is idle or told to leave; return the exit status."""
+    return run_host(arguments, serve)
+
+
+def run_host(arguments: Sequence[str], serve: Callable[[HostOptions], None]) -> int:
+    """Run an engine process as its arguments say; return the exit status."""
     options = HostOptions(**json.loads(arguments[0]))
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s", stream=sys.stderr)
     be_polite()
@@ -84,9 +100,29 @@ def serve(options: HostOptions) -> None:
     leave = threading.Event()
     api_key = os.environ.pop(API_KEY_VARIABLE, "") or secrets.token_urlsafe(32)
     server = _start(options, api_key)
+    url = str(server.listening_address)
+    stay(options, url, api_key, leave, lambda: work_done(server.handle_metrics()))
+
+
+def stay(
+    options: HostOptions,
+    url: str,
+    api_key: str,
+    leave: threading.Event,
+    work: Callable[[], float | None],
+) -> None:
+    """Tell where the engine is, and return when it is time to leave.
+
+    Args:
+        options: What this process was told.
+        url: Where it serves.
+        api_key: What its clients have to know.
+        leave: Set when somebody wants it to.
+        work: A number that grows with every request; None while one is answered.
+    """
     _leave_when_told(leave)
-    state = _state(options, str(server.listening_address), api_key)
-    watch = IdleWatch(lambda: work_done(server.handle_metrics()), options.idle_seconds)
+    state = _state(options, url, api_key)
+    watch = IdleWatch(work, options.idle_seconds)
     path = Path(options.state) if options.state else None
     if path is not None:
         write_state(path, state)
@@ -154,7 +190,7 @@ def _state(options: HostOptions, url: str, api_key: str) -> EngineState:
         url=url,
         api_key=api_key,
         pid=os.getpid(),
-        engine="llama.cpp",
+        engine=options.engine,
         model=options.model,
         model_path=options.model_path,
         model_stamp=options.model_stamp,

@@ -43,7 +43,7 @@ def open_engine(settings: Settings) -> Engine:
     """
     if settings.engine.startswith(("http://", "https://")):
         return RenewedEngine(lambda: _at_url(settings))
-    if settings.engine in {"auto", "llama.cpp"}:
+    if settings.engine in {"auto", "llama.cpp", "torch"}:
         return RenewedEngine(lambda: _process_of_our_own(settings))
     return RenewedEngine(lambda: _refused(settings.engine))
 
@@ -173,11 +173,7 @@ async def _at_url(settings: Settings) -> ConnectedEngine:
 
 
 async def _refused(name: str) -> ConnectedEngine:
-    if name == "torch":
-        raise EngineUnavailableError(
-            "The torch engine is not in this version yet; set `engine` to `auto`, or to the URL of"
-            " a server that runs the model (vLLM, llama-server, Ollama, TGI)."
-        )
     raise EngineUnavailableError(
-        f"`engine` is {name!r}; set it to `auto`, `llama.cpp` or the URL of a running server."
+        f"`engine` is {name!r}; set it to `auto`, `llama.cpp`, `torch` or the URL of a running"
+        " server."
     )

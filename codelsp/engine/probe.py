@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 _ANSWER_SECONDS = 5.0
 _LEAVE_SECONDS = 3.0
-_MODULE = "codelsp.engine.host"
+_MODULES = frozenset(("codelsp.engine.host", "codelsp.torch_engine.host"))
 
 
 def answers(state: EngineState) -> bool:
@@ -95,4 +95,4 @@ def _is_engine(process: object) -> bool:
     import psutil
 
     assert isinstance(process, psutil.Process)  # noqa: S101
-    return _MODULE in process.cmdline()
+    return not _MODULES.isdisjoint(process.cmdline())

@@ -34,7 +34,8 @@ if TYPE_CHECKING:
 
     from codelsp.settings import Settings
 
-_START_SECONDS = 120.0
+_START_SECONDS = {"llama.cpp": 120.0, "torch": 900.0}
+"""torch alone takes seconds to load, and a large model in a folder minutes."""
 _UNUSED_SECONDS = 60.0
 
 
@@ -63,10 +64,10 @@ class EngineStatus:
     log: str
 
 
-async def ensure_engine(settings: Settings, seconds: float = _START_SECONDS) -> EngineAddress:
+async def ensure_engine(settings: Settings, seconds: float = 0.0) -> EngineAddress:
     """Return the engine for the model in ``settings``, started if need be, ready to answer.
 
-    Cancelling calls a start off.
+    Cancelling calls a start off.  A start may take ``seconds``; 0 leaves that to us.
 
     Raises:
         ModelNotFoundError, ModelFileError: there is no such model, or it cannot be loaded.
@@ -126,6 +127,7 @@ def address_of(state: EngineState) -> EngineAddress:
 
 def _ensure(settings: Settings, cancelled: threading.Event, seconds: float) -> EngineAddress:
     wanted = wanted_engine(settings)
+    seconds = seconds or _START_SECONDS[wanted.engine]
     folder = state_dir()
     if folder is None:
         return _ensure_private(wanted, seconds)

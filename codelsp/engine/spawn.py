@@ -11,7 +11,7 @@ import time
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
-from codelsp.engine.host import API_KEY_VARIABLE, HostOptions
+from codelsp.engine.host import API_KEY_VARIABLE, HOST_MODULES, HostOptions
 from codelsp.engine.state_file import EngineState, read_state
 from codelsp.errors import EngineUnavailableError
 
@@ -141,7 +141,7 @@ def _detached(command: list[str], output: int, folder: Path) -> subprocess.Popen
 
 
 def _command(options: HostOptions) -> list[str]:
-    return [sys.executable, "-m", "codelsp.engine.host", json.dumps(asdict(options))]
+    return [sys.executable, "-m", HOST_MODULES[options.engine], json.dumps(asdict(options))]
 
 
 def _open_log(log: Path) -> int:

@@ -43,8 +43,9 @@ def refuse_pickle(path: Path) -> None:
     """
     if path.suffix.lower() in PICKLES:
         raise ModelFileError(
-            f"{path.name} is a pickle, which may run any code when it is loaded;"
-            " codelsp loads .gguf and .safetensors only."
+            f"{path.name} is a pickle, which may run any code when it is loaded; codelsp loads"
+            " .gguf and .safetensors only. If you trust whoever made it: `codelsp engine start"
+            " --engine torch --foreground --allow-pickle`."
         )
 
 

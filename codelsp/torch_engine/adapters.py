@@ -68,4 +68,7 @@ def adapted_runners(model: Any, folders: Sequence[Path]) -> dict[str, Runner]:
     if adapted is None:
         return {}
     adapted.eval()
-    return {"": AdaptedRunner(adapted, ""), **{name: AdaptedRunner(adapted, name) for name in names}}
+    return {
+        "": AdaptedRunner(adapted, ""),
+        **{name: AdaptedRunner(adapted, name) for name in names},
+    }

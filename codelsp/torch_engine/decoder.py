@@ -111,19 +111,21 @@ class Decoder:
         length = cache.length
         runner = self.runners[adapter]
         tensor = torch.tensor(ids, dtype=torch.long, device=runner.device)
-        for is_last_try in (False, True):
-            try:
-                with _out_of_memory_as_one():
-                    return runner.forward(tensor, cache, n_last)
-            except MemoryError as error:
-                cache.length = length
-                if is_last_try:
-                    raise EngineUnavailableError(
-                        f"Not enough memory for a text of {length + tensor.shape[1]} tokens"
-                        f" ({error}); lower `context_tokens`, or take a smaller model."
-                    ) from None
-                self._shrink()
-        raise AssertionError
+        try:
+            with _out_of_memory_as_one():
+                return runner.forward(tensor, cache, n_last)
+        except MemoryError:
+            cache.length = length
+            self._shrink()
+        try:
+            with _out_of_memory_as_one():
+                return runner.forward(tensor, cache, n_last)
+        except MemoryError as error:
+            cache.length = length
+            raise EngineUnavailableError(
+                f"Not enough memory for a text of {length + tensor.shape[1]} tokens"
+                f" ({error}); lower `context_tokens`, or take a smaller model."
+            ) from None
 
     def _shrink(self) -> None:
         """Forget idle sessions, and keep fewer from now on."""

@@ -168,9 +168,7 @@ class Generation:
             if not plan.reuses_sessions:
                 pool.drop(session)
 
-    def _read_prompt(
-        self, session: Session, begun: float
-    ) -> Generator[list[Event], None, Tensor]:
+    def _read_prompt(self, session: Session, begun: float) -> Generator[list[Event], None, Tensor]:
         """Read what is new of the prompt, in chunks; return the scores of what follows."""
         prompt, figures = self.plan.prompt, self.figures
         while True:
@@ -185,9 +183,7 @@ class Generation:
                 self._read_at = time.perf_counter()
                 return logits
 
-    def _write_one(
-        self, session: Session, logits: Tensor
-    ) -> Generator[list[Event], None, None]:
+    def _write_one(self, session: Session, logits: Tensor) -> Generator[list[Event], None, None]:
         candidate = self._candidates[0]
         choices = self._chosen([candidate], logits[:, -1])
         drafts = self._draft_book()
@@ -286,7 +282,9 @@ class Generation:
 
     def _draft_book(self) -> DraftBook | None:
         plan = self.plan
-        may_draft = plan.uses_drafts and plan.sampling.is_greedy and not plan.sampling.changes_scores
+        may_draft = (
+            plan.uses_drafts and plan.sampling.is_greedy and not plan.sampling.changes_scores
+        )
         if not may_draft or self._decoder.draft_tokens == 0 or plan.forced:
             return None
         return DraftBook(plan.prompt, self._decoder.draft_tokens)
@@ -323,7 +321,9 @@ class Generation:
             allowed=allowed or None,
         )
         if candidate.forced:
-            candidate.forced = candidate.forced[len(self._decoder.vocabulary.written(choice.token)):]
+            candidate.forced = candidate.forced[
+                len(self._decoder.vocabulary.written(choice.token)) :
+            ]
         return choice
 
     def _refuse_nan(self, choices: Sequence[Choice]) -> None:

@@ -25,11 +25,12 @@ if TYPE_CHECKING:
     from torch import Tensor
 
     Append = Callable[[int, Tensor, Tensor], tuple[Tensor, Tensor]]
+    Step = Callable[[Tensor], Tensor]
 
 _FAMILIES = ("llama", "qwen2", "qwen3", "mistral", "granite", "gemma", "starcoder2")
 _ROPES = ("default", "linear", "llama3", "yarn")
 """Kinds of rotary positions that do not depend on how long the text is."""
-_GATES = {
+_GATES: dict[str, Step] = {
     "silu": functional.silu,
     "gelu": functional.gelu,
     "gelu_pytorch_tanh": lambda rows: functional.gelu(rows, approximate="tanh"),
@@ -91,7 +92,7 @@ class LeanRunner:
         self._gate = _GATES[_activation(config)]
         self._residual = float(getattr(config, "residual_multiplier", 1.0))
         self._logit_scale = 1 / float(getattr(config, "logits_scaling", 1.0))
-        self._embedding = body.embed_tokens.weight
+        self._embedding: Tensor = body.embed_tokens.weight
         self._embedding_scale = _embedding_scale(config, self._embedding.dtype)
         self._rotary = body.rotary_emb
         self._norm = _norm_of(body.norm, config)
@@ -126,7 +127,7 @@ class LeanRunner:
         cache.advance(time)
         return logits
 
-    def compute(
+    def compute(  # noqa: PLR0913, PLR0917  # the whole of what a model is given
         self,
         ids: Tensor,
         cos: Tensor,
@@ -178,9 +179,11 @@ class LeanRunner:
             turned = functional.rms_norm(turned, (head_dim,), None, self._eps) * layer.head_norm
         turned = torch.addcmul(turned * cos, turned.roll(head_dim // 2, -1), sin)
         keys, values = append(
-            index, turned[:, :, n_heads:].transpose(1, 2), qkv[:, :, n_heads + n_kv :].transpose(1, 2)
+            index,
+            turned[:, :, n_heads:].transpose(1, 2),
+            qkv[:, :, n_heads + n_kv :].transpose(1, 2),
         )
-        # Heads that share keys are rows of one attention: (batch, key heads, heads * time, head_dim)
+        # Heads that share keys are rows of one attention: (batch, key heads, rows, head_dim)
         queries = turned[:, :, :n_heads].reshape(batch, time, n_kv, -1, head_dim)
         queries = queries.permute(0, 2, 3, 1, 4).reshape(batch, n_kv, -1, head_dim)
         seen = functional.scaled_dot_product_attention(
@@ -226,7 +229,7 @@ class LeanRunner:
         return self._embedding.dtype
 
     def reserve_positions(self, end: int) -> tuple[Tensor, Tensor]:
-        """Know the rotary positions up to ``end``; return cosines and sines, (positions, head_dim)."""
+        """Return cosines and sines of positions up to ``end`` at least, (positions, head_dim)."""
         if end > self._cos.shape[0]:
             length = -(-end // _BLOCK_POSITIONS) * _BLOCK_POSITIONS
             places = torch.arange(length, device=self.device)[None]
@@ -306,6 +309,9 @@ def _joined(layers: list[Any], *, is_int8: bool) -> Linear | Int8Linear:
     if has_bias:
         pairs = zip(biases, layers, strict=True)
         bias = torch.cat(
-            [each if each is not None else one.weight.new_zeros(len(one.weight)) for each, one in pairs]
+            [
+                each if each is not None else one.weight.new_zeros(len(one.weight))
+                for each, one in pairs
+            ]
         )
     return linear(weight, bias, is_int8=is_int8)

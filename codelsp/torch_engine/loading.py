@@ -61,6 +61,8 @@ class Loaded:
     plan: MachinePlan
     adapters: tuple[str, ...]
     """Their names."""
+    n_rows: int
+    """Of the model's vocabulary."""
 
 
 def load(folder: Path, options: LoadOptions) -> Loaded:
@@ -91,7 +93,8 @@ def load(folder: Path, options: LoadOptions) -> Loaded:
             f" {config.model_type} on {plan.device}; take `--dtype auto`."
         )
     model = _model(folder, config, plan, options)
-    _refuse_wrong_vocabulary(model, vocabulary, folder)
+    n_rows = model.get_input_embeddings().weight.shape[0]
+    _refuse_wrong_vocabulary(n_rows, vocabulary, folder)
     runners = _runners(model, plan, options, has_lean=has_lean)
     chunk = _CHUNK_TOKENS[plan.device]
     if plan.device == "cpu" and size.n_weights > _BIG_MODEL_WEIGHTS:
@@ -112,7 +115,8 @@ def load(folder: Path, options: LoadOptions) -> Loaded:
     for name, runner in runners.items():
         logger.info("%s runs %s", runner.name, name or "the model")
     warm_up(decoder)
-    return Loaded(decoder, plan, tuple(name for name in runners if name))
+    names = tuple(name for name in runners if name)
+    return Loaded(decoder, plan, names, n_rows)
 
 
 def warm_up(decoder: Decoder) -> None:
@@ -234,7 +238,7 @@ def _model(folder: Path, config: Any, plan: MachinePlan, options: LoadOptions) -
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # Of no use to whoever starts an engine.
-            model = AutoModelForCausalLM.from_pretrained(
+            model: Any = AutoModelForCausalLM.from_pretrained(
                 folder,
                 config=config,
                 dtype=dtype,
@@ -245,11 +249,10 @@ def _model(folder: Path, config: Any, plan: MachinePlan, options: LoadOptions) -
     except Exception as error:
         raise ModelFileError(f"{folder} cannot be loaded: {error}") from error
     model.requires_grad_(requires_grad=False)
-    return model.to(plan.device).eval()
+    return model.to(torch.device(plan.device)).eval()
 
 
-def _refuse_wrong_vocabulary(model: Any, vocabulary: Vocabulary, folder: Path) -> None:
-    n_rows = model.get_input_embeddings().weight.shape[0]
+def _refuse_wrong_vocabulary(n_rows: int, vocabulary: Vocabulary, folder: Path) -> None:
     if vocabulary.largest_id >= n_rows:
         raise ModelFileError(
             f"{folder}: the tokenizer has ids up to {vocabulary.largest_id}, but the model knows"

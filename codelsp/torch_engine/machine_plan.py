@@ -80,9 +80,9 @@ def size_of(config: Any, n_weights: int) -> ModelSize:
     return ModelSize(
         n_weights=n_weights,
         n_layers=_number(text, "num_hidden_layers", 1),
-        n_kv_heads=1 if getattr(text, "multi_query", False) else _number(
-            text, "num_key_value_heads", heads
-        ),
+        n_kv_heads=1
+        if getattr(text, "multi_query", False)
+        else _number(text, "num_key_value_heads", heads),
         head_dim=_number(text, "head_dim", width // heads),
         most_positions=_number(text, "max_position_embeddings", 0),
     )

@@ -12,6 +12,7 @@ which is deprecated; where a build of torch lacks them, layers stay as they are.
 from __future__ import annotations
 
 import logging
+import warnings
 from typing import TYPE_CHECKING, Any
 
 import torch
@@ -49,11 +50,15 @@ class Int8Linear:
     def __init__(self, weight: Tensor, bias: Tensor | None) -> None:
         scales = (weight.float().abs().amax(1) / 127).clamp_min(_LEAST_NUMBER)
         zeros = torch.zeros_like(scales, dtype=torch.long)
-        quantized = torch.quantize_per_channel(weight.float(), scales, zeros, 0, torch.qint8)
-        operators: Any = torch.ops.quantized
-        self._packed = operators.linear_prepack(quantized, None if bias is None else bias.float())
-        self._product = operators.linear_dynamic
         self._bias = None if bias is None else bias.float()
+        operators: Any = torch.ops.quantized
+        with warnings.catch_warnings():
+            # Deprecated, and still the only way to these products: ``prepare_int8`` sees to the
+            # day when they are gone.
+            warnings.simplefilter("ignore")
+            quantized = torch.quantize_per_channel(weight.float(), scales, zeros, 0, torch.qint8)
+            self._packed = operators.linear_prepack(quantized, self._bias)
+        self._product = operators.linear_dynamic
 
     def __call__(self, rows: Tensor) -> Tensor:
         """Return the product for ``rows``, (..., width)."""

@@ -78,9 +78,7 @@ class TransformersRunner:
         time = ids.shape[1]
         view = _view_of(cache)
         extra = {"logits_to_keep": max(n_last, 1)} if self._limits_logits else {}
-        answer = self.model(
-            input_ids=ids, use_cache=True, **{self._cache_argument: view}, **extra
-        )
+        answer = self.model(input_ids=ids, use_cache=True, **{self._cache_argument: view}, **extra)
         cache.advance(time)
         logits: Tensor = answer.logits[:, answer.logits.shape[1] - n_last :]
         return logits.float()
@@ -97,11 +95,12 @@ def _view_of(cache: KvCache) -> Cache:
         view = Cache(layers=[_LayerView(cache, index) for index in range(cache.n_layers)])
         cache.foreign = view
     for layer in view.layers:
+        assert isinstance(layer, _LayerView)  # noqa: S101
         layer.begin()
     return view
 
 
-class _LayerView(CacheLayerMixin):  # type: ignore[misc]  # transformers is not typed throughout
+class _LayerView(CacheLayerMixin):  # type: ignore[no-untyped-call]  # theirs
     """One layer of a ``KvCache`` as transformers sees it.
 
     A layer with sliding attention is kept whole, too: the mask hides what it must not see, and the
@@ -112,7 +111,7 @@ class _LayerView(CacheLayerMixin):  # type: ignore[misc]  # transformers is not 
     is_croppable = True
 
     def __init__(self, cache: KvCache, index: int) -> None:
-        super().__init__()
+        super().__init__()  # type: ignore[no-untyped-call]  # theirs
         self._cache, self._index = cache, index
         self._n_seen = 0
         self.is_initialized = True

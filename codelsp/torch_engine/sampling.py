@@ -78,7 +78,7 @@ def best_tokens(logits: Tensor, n_top: int) -> list[Choice]:
     return [Choice(token, log_prob, tops[row]) for row, (token, log_prob) in enumerate(pairs)]
 
 
-def sampled_token(
+def sampled_token(  # noqa: PLR0913  # what is known at a step
     logits: Tensor,
     sampling: Sampling,
     chance: torch.Generator,

@@ -68,7 +68,12 @@ class SessionPool:
         return sum(session.cache.length for session in self._sessions)
 
     def take(
-        self, prompt: Sequence[int], *, adapter: str = "", slot: int | None = None, reuse: bool = True
+        self,
+        prompt: Sequence[int],
+        *,
+        adapter: str = "",
+        slot: int | None = None,
+        reuse: bool = True,
     ) -> Session:
         """Return a session whose text is the beginning of ``prompt``, as long as there is one.
 

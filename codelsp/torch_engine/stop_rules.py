@@ -71,7 +71,7 @@ class StatementStop:
             beginning = text[self._seen : self._seen + 3]
             if len(beginning) < len('"""') and beginning == char * len(beginning):
                 return 0
-            if beginning == char * 2 + beginning[2] and beginning[2] != char:
+            if beginning[:2] == char * 2 and beginning[2] != char:
                 return 2  # An empty string.
             self._quote = beginning if beginning == char * 3 else char
             return len(self._quote)

@@ -63,7 +63,9 @@ class TextWatch:
 
     def _look_for_end(self, start: int) -> None:
         found = [
-            (place, stop) for stop in self._stop_texts if (place := self.text.find(stop, start)) >= 0
+            (place, stop)
+            for stop in self._stop_texts
+            if (place := self.text.find(stop, start)) >= 0
         ]
         place, stop = min(found, default=(len(self.text) + 1, ""))
         kept = self._rule.kept_length(self.text) if self._rule else None

@@ -25,7 +25,8 @@ if TYPE_CHECKING:
 _BYTE_FALLBACK = re.compile(r"<0x([0-9A-Fa-f]{2})>\Z")
 _ENDS_OF_GENERATION = (
     "<|endoftext|>", "</s>", "<eos>", "<|end_of_text|>", "<|im_end|>", "<|eot_id|>", "<|EOT|>",
-    "<end_of_turn>", "<｜end▁of▁sentence｜>", "▁<EOT>", "<EOT>", "<|fim_pad|>", "<|repo_name|>",
+    "<\uff5cend▁of▁sentence\uff5c>",
+    "<end_of_turn>", "▁<EOT>", "<EOT>", "<|fim_pad|>", "<|repo_name|>",
     "<|file_sep|>", "<file_sep>", "<|file_separator|>", "<|endofmask|>", "<eom>",
 )  # fmt: skip
 """Tokens after which no text of the same kind follows; llama.cpp ends at the same."""
@@ -80,9 +81,7 @@ class Vocabulary:
         self._ids: dict[str, int] = tokenizer.get_vocab(with_added_tokens=True)
         self._pieces = {token: piece for piece, token in self._ids.items()}
         self.special_ids = frozenset(
-            token
-            for token, added in tokenizer.get_added_tokens_decoder().items()
-            if added.special
+            token for token, added in tokenizer.get_added_tokens_decoder().items() if added.special
         )
         known = {spelling: self._ids.get(spelling) for spelling in KNOWN_SPECIAL_TOKENS}
         self.special_tokens = {text: token for text, token in known.items() if token is not None}
@@ -150,11 +149,12 @@ def read_tokenizer(folder: Path, *, trusts_code: bool = False) -> Tokenizer:
         from transformers import AutoTokenizer
 
         slow: Any = AutoTokenizer.from_pretrained(folder, trust_remote_code=trusts_code)
-        return slow.backend_tokenizer
-    except Exception as error:  # tokenizers raises bare Exception
+        tokenizer: Tokenizer = slow.backend_tokenizer
+    except Exception as error:  # noqa: BLE001  # what tokenizers raises
         raise ModelFileError(
             f"{folder} has no tokenizer that can be read ({error}); put its tokenizer.json there."
         ) from None
+    return tokenizer
 
 
 def _has_surrogate(text: str) -> bool:

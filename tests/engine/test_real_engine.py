@@ -18,6 +18,7 @@ from codelsp.engine.open import open_engine
 from codelsp.engine.port import Engine, FinishReason, GenerationRequest, GenerationStream, Token
 from codelsp.engine.process import EngineAddress, engine_status, stop_engine
 from codelsp.engine.recognize import recognize
+from codelsp.engine.torch_presence import missing_packages
 from codelsp.engine.wire import Wire
 from codelsp.errors import EngineError, EngineRefusedError, EngineUnavailableError
 from codelsp.model_store import resolve_model
@@ -46,11 +47,15 @@ NASTY = [
 ]
 
 
-@pytest.fixture(scope="module")
-def address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[EngineAddress]:
+@pytest.fixture(scope="module", params=["llama.cpp", "torch"])
+def address(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[EngineAddress]:
+    if request.param == "torch" and missing_packages():
+        pytest.skip(f"not installed: {', '.join(missing_packages())}")
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("CODELSP_HOME", str(tmp_path_factory.mktemp("home")))
-        yield ensured()
+        yield ensured(engine=request.param)
         stop_engine()
 
 

@@ -54,7 +54,8 @@ FAMILIES: Mapping[str, Family] = {
         {**_LLAMA_SHAPE, "hidden_act": "gelu_pytorch_tanh", "use_bias": True},
     ),
     "gpt_bigcode": Family(
-        "gpt_bigcode", ("<|endoftext|>", "<fim-prefix>", "<fim-middle>", "<fim-suffix>", "<fim-pad>"),
+        "gpt_bigcode",
+        ("<|endoftext|>", "<fim-prefix>", "<fim-middle>", "<fim-suffix>", "<fim-pad>"),
         {**_GPT_SHAPE, "multi_query": True},
     ),
     "gemma": Family(
@@ -127,7 +128,7 @@ FAMILIES: Mapping[str, Family] = {
 
 
 def make_family(name: str, folder: Path, *, seed: int = 0) -> Path:
-    """Write a tiny model of the family ``name`` into ``folder``, as transformers would; return it."""
+    """Write a tiny model of the family ``name`` into ``folder``; return the folder."""
     import torch
     from transformers import AutoConfig, AutoModelForCausalLM
 

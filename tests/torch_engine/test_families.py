@@ -31,6 +31,7 @@ def written_by_transformers(folder: Path, prompt: Sequence[int], n_tokens: int) 
     return [int(each) for each in out[0, len(prompt) :]]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", FAMILIES)
 def test_every_family_writes_what_transformers_writes(name: str, tmp_path: Path) -> None:
     folder = make_family(name, tmp_path)

@@ -1,0 +1,30 @@
+"""Whether torch could run a model here, found out without loading it.
+
+The server never imports torch, which takes seconds and hundreds of megabytes.
+"""
+
+from __future__ import annotations
+
+import importlib.metadata
+import importlib.util
+import shutil
+import sys
+from pathlib import Path
+
+_NEEDED = ("torch", "transformers", "starlette", "uvicorn")
+_DEVICES = ("/dev/nvidiactl", "/dev/kfd")
+"""What the drivers of NVIDIA's and AMD's GPUs make on Linux."""
+
+
+def missing_packages() -> tuple[str, ...]:
+    """Return what has to be installed before the torch engine can start."""
+    return tuple(name for name in _NEEDED if importlib.util.find_spec(name) is None)
+
+
+def has_torch_gpu() -> bool:
+    """Tell whether there is a GPU and a build of torch that can use it."""
+    if missing_packages() or importlib.metadata.version("torch").endswith("+cpu"):
+        return False
+    if sys.platform == "win32":
+        return shutil.which("nvidia-smi") is not None
+    return any(Path(device).exists() for device in _DEVICES)
