@@ -13,6 +13,7 @@ from codelsp.errors import CorpusError
 if TYPE_CHECKING:
     from rich.console import Console
 
+    from codelsp.training.corpus import CorpusPlan
     from codelsp.training.manifest import CorpusManifest
     from codelsp.training.sources import Source
 
@@ -54,6 +55,15 @@ def build(
         float, typer.Option(min=0, max=0.5, help="Share of repositories held out.")
     ] = 0.04,
     workers: Annotated[int, typer.Option(min=1, help="Processes that read sources.")] = 1,
+    executor: Annotated[
+        str | None,
+        typer.Option(help="Build as a datatrove pipeline: local, slurm or ray."),
+    ] = None,
+    tasks: Annotated[int, typer.Option(min=1, help="Of an executor: parts of the first pass.")] = 8,
+    executor_option: Annotated[
+        list[str] | None,
+        typer.Option(help="Of an executor: KEY=VALUE, such as partition=cpu or time=2:00:00."),
+    ] = None,
 ) -> None:
     """Filter, clean, deduplicate and split sources into a corpus, with provenance."""
     from rich.console import Console
@@ -84,9 +94,33 @@ def build(
         workers=workers,
     )
     console = Console(stderr=True)
+    if executor is not None:
+        _run_on(executor, plan, tasks, executor_option or [], console)
+        return
     with _progress(console) as told:
         built = build_corpus(plan, told)
     show_statistics(built, console)
+
+
+def _run_on(
+    executor: str, plan: CorpusPlan, tasks: int, options: list[str], console: Console
+) -> None:
+    """Build on an executor; what it hands to a cluster's queue is not waited for."""
+    from codelsp.training.cluster import corpus_executor
+    from codelsp.training.manifest import MANIFEST, load_manifest
+
+    pairs = [option.partition("=") for option in options]
+    wrong = [key for key, separator, _ in pairs if not separator]
+    if wrong:
+        raise CorpusError(f"--executor-option {wrong[0]}: write it as KEY=VALUE")
+    values = {key: int(value) if value.isdigit() else value for key, _, value in pairs}
+    file = plan.output / MANIFEST
+    before = file.stat().st_mtime_ns if file.is_file() else None
+    corpus_executor(plan, executor, tasks, values).run()
+    if file.is_file() and file.stat().st_mtime_ns != before:
+        show_statistics(load_manifest(plan.output), console)
+    else:
+        console.print(f"The jobs are in the queue; {file} is there at the end.")
 
 
 @app.command("show")

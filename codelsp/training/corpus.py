@@ -22,9 +22,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from codelsp.errors import CorpusError
+from codelsp.training.disk import room_for
 from codelsp.training.documents import Document, ShardWriter, read_shard
 from codelsp.training.duplicates import candidate_pairs, near_duplicates, shingles_of
-from codelsp.training.manifest import CorpusManifest
+from codelsp.training.manifest import MANIFEST, CorpusManifest
 from codelsp.training.split import check_split, hashed_name, side_of
 from codelsp.training.staging import SourceReport, StagingRules, stage
 
@@ -60,7 +61,13 @@ def build_corpus(plan: CorpusPlan, told: Told = lambda *_: None) -> CorpusManife
 
     Raises:
         CorpusError: two sources have one name, or nothing is left after filtering.
+        TrainingError: the disk is full; sources that are finished are not read again.
     """
+    with room_for("the corpus", plan.output):
+        return _built(plan, told)
+
+
+def _built(plan: CorpusPlan, told: Told) -> CorpusManifest:
     sources = _without_reserved(plan)
     plan.output.mkdir(parents=True, exist_ok=True)
     reports = _stage_all(plan, sources, told)
@@ -90,6 +97,16 @@ def _without_reserved(plan: CorpusPlan) -> list[Source]:
         raise CorpusError(f"two sources are called {twice[0]}; give one another name: NAME=PATH")
     kept = [source for source in plan.sources if hashed_name(source.name) not in plan.reserved]
     return sorted(kept, key=lambda source: source.name.lower())
+
+
+def stage_share(plan: CorpusPlan, number: int, n_shares: int) -> Iterator[SourceReport]:
+    """Do the first pass over every ``n_shares``-th source from ``number`` on, and only that.
+
+    Raises:
+        CorpusError: two sources have one name.
+    """
+    for source in _without_reserved(plan)[number::n_shares]:
+        yield stage(source, _folder_of(plan.output, source.name), plan.rules)
 
 
 def _folder_of(output: Path, name: str) -> Path:
@@ -186,6 +203,9 @@ def _write(
     plan: CorpusPlan, staged: list[_Staged], dropped: set[int], manifest: CorpusManifest, told: Told
 ) -> int:
     """Write what stays; return how many documents were over their repository's cap."""
+    # Old shards are about to be replaced one by one: the old manifest would put some of the new
+    # repositories on the wrong side.
+    (plan.output / MANIFEST).unlink(missing_ok=True)
     start = n_over = 0
     repositories = {"train": manifest.train_repositories}
     repositories["validation"] = manifest.validation_repositories

@@ -96,12 +96,14 @@ class ShardWriter:
     def _close(self, *, is_whole: bool) -> None:
         if self._stream is None:
             return
-        self._stream.close()
-        self._stream = None
-        if is_whole:
-            _unfinished(self.paths[-1]).replace(self.paths[-1])
-        else:
-            _unfinished(self.paths[-1]).unlink(missing_ok=True)
+        stream, self._stream = self._stream, None
+        unfinished = _unfinished(self.paths[-1])
+        try:
+            stream.close()  # flushes, and may find the disk full
+            if is_whole:
+                unfinished.replace(self.paths[-1])
+        finally:
+            unfinished.unlink(missing_ok=True)
 
 
 def _unfinished(path: Path) -> Path:

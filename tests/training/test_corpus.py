@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+import errno
 import gzip
 import json
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NoReturn
 
 import pytest
 
-from codelsp.errors import CorpusError
+from codelsp.errors import CorpusError, TrainingError
 from codelsp.training import staging
 from codelsp.training.corpus import CorpusPlan, build_corpus
 from codelsp.training.filters import FileLimits
@@ -200,3 +201,48 @@ def test_two_sources_of_one_name_are_refused(tmp_path: Path) -> None:
 
     with pytest.raises(CorpusError, match="two sources"):
         build_corpus(replace(plan, sources=plan.sources * 2))
+
+
+def test_a_full_disk_is_named_and_finished_sources_are_kept(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    plan = plan_of(tmp_path, a={"shapes.py": MODULE}, b={"other.py": OTHER})
+    real = staging._stage_files
+
+    def full_at_b(source: Source, *others: object) -> None:
+        if source.name == "acme/b":
+            raise OSError(errno.ENOSPC, "No space left on device")
+        real(source, *others)  # type: ignore[arg-type]  # passed through
+
+    monkeypatch.setattr(staging, "_stage_files", full_at_b)
+    with pytest.raises(TrainingError, match=r"no room left.*run the same command again"):
+        build_corpus(plan)
+
+    read: list[str] = []
+
+    def spied(source: Source, *others: object) -> None:
+        read.append(source.name)
+        real(source, *others)  # type: ignore[arg-type]  # passed through
+
+    monkeypatch.setattr(staging, "_stage_files", spied)
+    assert kept(plan) == {"acme/a:shapes.py", "acme/b:other.py"}
+    assert read == ["acme/b"]
+
+
+def test_a_disk_that_fills_up_under_a_shard_leaves_no_half_of_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    plan = plan_of(tmp_path, a={"shapes.py": MODULE})
+    build_corpus(plan)
+
+    def full(*_: object, **__: object) -> NoReturn:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr("codelsp.training.corpus._provenance", full)
+    with pytest.raises(TrainingError, match="no room left"):
+        build_corpus(plan)
+
+    assert not list(plan.output.glob("*.part"))
+    # The shards may be of two builds by now: no manifest says otherwise.
+    with pytest.raises(CorpusError, match="holds no corpus"):
+        load_manifest(plan.output)
