@@ -14,6 +14,7 @@ from codelsp.cli import (
     corpus,
     doctor,
     engine,
+    export,
     models,
     settings,
     tokenizer,
@@ -50,6 +51,7 @@ app.command("settings")(settings.settings)
 app.add_typer(corpus.app)
 app.add_typer(tokenizer.app)
 app.add_typer(train.app)
+app.command("export")(export.export)
 
 
 def _show_version(is_asked: bool) -> None:

@@ -150,6 +150,33 @@ def average(
     write_mean(checkpoints_in(run_folder)[-last:], output)
 
 
+@app.command("validate")
+def validate(
+    models: Annotated[
+        list[str], typer.Argument(help="Hugging Face folders or names; checkpoints are such.")
+    ],
+    rows: Annotated[Path, typer.Option(help="Folder of prepared rows with a held-out side.")],
+    tokenizer: Annotated[Path, typer.Option(help="tokenizer.json.")],
+    n_rows: Annotated[int, typer.Option("--rows-used", help="Rows to measure on.")] = 256,
+    n_holes: Annotated[int, typer.Option("--holes", help="Holes to fill, in each order.")] = 128,
+    threads: Annotated[int, typer.Option(help="CPU threads; 0 leaves it to torch.")] = 0,
+) -> None:
+    """Measure models on the held-out side of prepared rows, all on the same rows and holes."""
+    from rich.console import Console
+
+    from codelsp.training.assembly import held_out
+    from codelsp.training.devices import Machine
+    from codelsp.training.devices import threads as limited
+    from codelsp.training.model import load_model
+
+    validator = held_out(rows, tokenizer, n_rows, n_holes)
+    machine, console = Machine(), Console()
+    with limited(threads):
+        for name in models:
+            report = validator.measure(load_model(name).to(machine.device), machine)
+            console.print(f"[bold]{name}[/]: {figures(report)}", highlight=False)
+
+
 @app.command("pack")
 def pack(
     model: Annotated[Path, typer.Argument(help="Hugging Face folder, or a checkpoint.")],
@@ -182,6 +209,16 @@ def _branch(checkpoint: Path, output: Path) -> None:
     read_state(checkpoint)
     if not checkpoints_in(output):
         shutil.copytree(checkpoint, output / checkpoint.name)
+
+
+def figures(report: ValidationReport) -> str:
+    """Return what was measured on held-out rows and holes, in one line."""
+    return (
+        f"{report.nats_per_token:.3f} nats a token, {report.bits_per_character:.3f} bits a "
+        f"character, end token found {report.end_recall:.1%}; of {report.n_holes} holes exact "
+        f"{report.spm_exact:.1%} SPM, {report.psm_exact:.1%} PSM; ended "
+        f"{report.spm_ended:.0%} SPM, {report.psm_ended:.0%} PSM"
+    )
 
 
 class Display:
@@ -217,11 +254,7 @@ class Display:
     def on_validation(self, step: int, tokens: int, report: ValidationReport) -> None:
         """Show a validation."""
         self._console.print(
-            f"[bold]held out[/] at step {step:,}, {tokens / 1e6:.2f} M tokens: "
-            f"{report.nats_per_token:.3f} nats a token, {report.bits_per_character:.3f} bits a "
-            f"character, end token found {report.end_recall:.1%}; of {report.n_holes} holes exact "
-            f"{report.spm_exact:.1%} SPM, {report.psm_exact:.1%} PSM; ended "
-            f"{report.spm_ended:.0%} SPM, {report.psm_ended:.0%} PSM",
+            f"[bold]held out[/] at step {step:,}, {tokens / 1e6:.2f} M tokens: {figures(report)}",
             highlight=False,
         )
 

@@ -12,10 +12,18 @@ from codelsp.training.model import load_model, new_model
 from codelsp.training.objective import Objective
 from codelsp.training.rows import Rows
 from codelsp.training.split import check_split
-from codelsp.training.tokenizer import END_TOKEN, PAD_TOKEN, special_ids
+from codelsp.training.tokenizer import (
+    END_TOKEN,
+    PAD_TOKEN,
+    load_tokenizer,
+    special_ids,
+    tokenizer_hash,
+)
 from codelsp.training.validation import Validator
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from tokenizers import Tokenizer
     from transformers import PreTrainedModel
 
@@ -55,6 +63,22 @@ def validator_of(
         check_split(trained, rows.description.repositories)
     holes = read_holes(folder / HOLES, recipe.n_holes)
     return Validator(tokenizer, objective, rows, recipe.validation_rows, holes)
+
+
+def held_out(folder: Path, tokenizer_file: Path, n_rows: int, n_holes: int) -> Validator:
+    """Return what measures any model of one tokenizer on the held-out side of prepared rows.
+
+    Raises:
+        TrainingError: the rows have no such side, are damaged or were made with another tokenizer.
+    """
+    tokenizer = load_tokenizer(tokenizer_file)
+    rows = Rows(folder, "validation")
+    if rows.description.tokenizer_hash != tokenizer_hash(tokenizer):
+        raise TrainingError(f"the rows in {folder} were made with another tokenizer")
+    special = special_ids(tokenizer)
+    objective = Objective(special[END_TOKEN], special[PAD_TOKEN])
+    holes = read_holes(folder / HOLES, n_holes)
+    return Validator(tokenizer, objective, rows, n_rows, holes)
 
 
 def objective_of(tokenizer: Tokenizer, recipe: Recipe) -> Objective:

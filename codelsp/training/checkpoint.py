@@ -32,6 +32,7 @@ if TYPE_CHECKING:
 
 _NAME = re.compile(r"step-(\d{8})$")
 _RANDOM = "torch random state"
+_ADVICE = "remove it to go on from the checkpoint before it"
 
 
 @dataclass
@@ -62,7 +63,8 @@ def save_checkpoint(
     """
     final = run / f"step-{state.step:08d}"
     part = run / f".part-{os.getpid()}"
-    shutil.rmtree(part, ignore_errors=True)
+    for left in run.glob(".part-*"):  # of a run that was killed while it wrote
+        shutil.rmtree(left, ignore_errors=True)
     part.mkdir(parents=True)
     try:
         weights = {
@@ -125,7 +127,9 @@ def read_state(checkpoint: Path) -> RunState:
     try:
         return RunState(**json.loads((checkpoint / "state.json").read_text(encoding="utf-8")))
     except (OSError, ValueError, TypeError) as error:
-        raise CheckpointError(f"{checkpoint} is no whole checkpoint: {error}") from error
+        raise CheckpointError(
+            f"{checkpoint} is no whole checkpoint ({error}); {_ADVICE}"
+        ) from error
 
 
 def restore(checkpoint: Path, model: PreTrainedModel, optimizer: Optimizer) -> None:
@@ -140,7 +144,9 @@ def restore(checkpoint: Path, model: PreTrainedModel, optimizer: Optimizer) -> N
         torch.set_rng_state(tensors.pop(_RANDOM))
         optimizer.restore(tensors)
     except (OSError, SafetensorError, KeyError, RuntimeError) as error:
-        raise CheckpointError(f"{checkpoint} has a damaged optimizer: {error}") from error
+        raise CheckpointError(
+            f"{checkpoint} has a damaged optimizer ({error}); {_ADVICE}"
+        ) from error
 
 
 def restore_weights(checkpoint: Path, model: PreTrainedModel) -> None:

@@ -64,6 +64,7 @@ def new_model(shape: Shape, end_id: int, pad_id: int) -> PreTrainedModel:
         bos_token_id=None,
         eos_token_id=end_id,
         pad_token_id=pad_id,
+        architectures=[Qwen3ForCausalLM.__name__],  # what exporters go by
     )
     model = Qwen3ForCausalLM(config)
     with torch.no_grad():

@@ -11,23 +11,25 @@ import json
 import os
 from collections import Counter
 from concurrent.futures import ProcessPoolExecutor
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from functools import lru_cache
 from itertools import islice
-from pathlib import Path
 from random import Random
 from typing import TYPE_CHECKING
 from zlib import crc32
 
-from codelsp.errors import TrainingError
+from codelsp.errors import CorpusError, TrainingError
+from codelsp.training.disk import room_for
 from codelsp.training.examples import ExampleRules, examples_of
 from codelsp.training.manifest import documents_of, load_manifest
+from codelsp.training.middles import MiddleShares
 from codelsp.training.packing import ExampleEncoder, packed_rows
 from codelsp.training.rows import RowsDescription
 from codelsp.training.tokenizer import PAD_TOKEN, load_tokenizer, special_ids, tokenizer_hash
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
+    from pathlib import Path
 
     from codelsp.training.documents import Document
     from codelsp.training.split import Side
@@ -63,31 +65,32 @@ def prepare(
     """Write the rows of ``plan``; ``told(documents, tokens)`` hears about progress.
 
     Raises:
-        TrainingError: the side has no document.
+        TrainingError: the side has no document, or the disk is full.
         CorpusError: the corpus is damaged or its split leaks.
     """
+    with room_for("the rows", plan.output):
+        return _prepared(plan, told)
+
+
+def _prepared(plan: PreparePlan, told: Callable[[int, int], None]) -> RowsDescription:
     manifest = load_manifest(plan.corpus)
     tokenizer = load_tokenizer(plan.tokenizer)
     id_bytes = 2 if tokenizer.get_vocab_size() <= _MAX_SHORT_IDS else 4
     special = special_ids(tokenizer)
     shards = manifest.train_shards if plan.side == "train" else manifest.validation_shards
-    documents = _drawn(documents_of(plan.corpus, shards), plan)
+    own = manifest.train_repositories if plan.side == "train" else manifest.validation_repositories
+    documents = _drawn(_of_side(documents_of(plan.corpus, shards), plan.side, set(own)), plan)
     counts: Counter[str] = Counter()
     encoded = _encoded(documents, plan, counts, told)
     plan.output.mkdir(parents=True, exist_ok=True)
     part = plan.output / f"{plan.side}.ids.part"
-    pad = special[PAD_TOKEN]
-    n_rows = 0
-    with part.open("wb") as stream:
-        for row in packed_rows(encoded, plan.context + 1, pad):
-            stream.write(row.astype(f"<u{id_bytes}").tobytes())
-            n_rows += 1
-            if plan.max_tokens is not None and n_rows * plan.context >= plan.max_tokens:
-                break
-    if n_rows == 0:
-        part.unlink()
-        raise TrainingError(f"the {plan.side} side of {plan.corpus} has no document")
-    part.replace(plan.output / f"{plan.side}.ids")
+    try:
+        n_rows = _write_rows(encoded, plan, part, special[PAD_TOKEN], id_bytes)
+        if n_rows == 0:
+            raise TrainingError(f"the {plan.side} side of {plan.corpus} has no document")
+        part.replace(plan.output / f"{plan.side}.ids")
+    finally:
+        part.unlink(missing_ok=True)
     description = RowsDescription(
         row_length=plan.context + 1,
         n_rows=n_rows,
@@ -96,17 +99,38 @@ def prepare(
         n_tokens=counts.pop("tokens"),
         n_documents=counts.pop("documents"),
         kinds=dict(counts),
-        repositories=list(
-            manifest.train_repositories
-            if plan.side == "train"
-            else manifest.validation_repositories
-        ),
+        repositories=list(own),
         rules=asdict(plan.rules),
         seed=plan.seed,
         id_bytes=id_bytes,
     )
     description.save(plan.output / f"{plan.side}.json")
     return description
+
+
+def _write_rows(
+    encoded: Iterator[list[int]], plan: PreparePlan, file: Path, pad: int, id_bytes: int
+) -> int:
+    """Write packed rows to ``file`` and return how many there are."""
+    n_rows = 0
+    with file.open("wb") as stream:
+        for row in packed_rows(encoded, plan.context + 1, pad):
+            stream.write(row.astype(f"<u{id_bytes}").tobytes())
+            n_rows += 1
+            if plan.max_tokens is not None and n_rows * plan.context >= plan.max_tokens:
+                break
+    return n_rows
+
+
+def _of_side(documents: Iterator[Document], side: Side, own: set[str]) -> Iterator[Document]:
+    """Yield ``documents``, and refuse one whose repository is not on its side of the split."""
+    for document in documents:
+        if document.repository not in own:
+            raise CorpusError(
+                f"the split leaks: {document.repository} is in the {side} shards and is no "
+                f"repository of the {side} side; build the corpus again"
+            )
+        yield document
 
 
 def _drawn(documents: Iterator[Document], plan: PreparePlan) -> Iterator[Document]:
@@ -194,7 +218,18 @@ def read_description(folder: Path, side: str) -> RowsDescription:
 
 
 def rules_from(file: Path | None, context: int) -> ExampleRules:
-    """Return the rules of a JSON file, or the usual ones for this context length."""
+    """Return the usual rules for this context length, with the changes of a JSON file.
+
+    Raises:
+        TrainingError: the file cannot be read, or names a rule that there is not.
+    """
+    usual = ExampleRules(window=int(context * 3.5))
     if file is None:
-        return ExampleRules(window=int(context * 3.5))
-    return ExampleRules(**json.loads(Path(file).read_text(encoding="utf-8")))
+        return usual
+    try:
+        changes = json.loads(file.read_text(encoding="utf-8"))
+        if "middles" in changes:
+            changes["middles"] = MiddleShares(**changes["middles"])
+        return replace(usual, **changes)
+    except (OSError, ValueError, TypeError) as error:
+        raise TrainingError(f"the example rules {file} cannot be read: {error}") from error

@@ -92,6 +92,10 @@ def test_tokenizer_rows_training_average_and_pieces_follow_each_other(
     assert steps_of(branch)[0]["step"] == 4
     assert steps_of(branch)[-1]["factor"] < 0.6
 
+    measured = ("--rows", rows, "--tokenizer", tokenizer, "--rows-used", 2, "--holes", 2)
+    said = run(train_commands.app, "validate", start, checkpoints_in(branch)[-1], *measured)
+    assert said.count("nats a token") == 2
+
     run(train_commands.app, "average", branch, "-o", tmp_path / "mean", "--last", 2)
     run(train_commands.app, "pack", tmp_path / "mean", "-o", tmp_path / "pieces")
     run(train_commands.app, "unpack", tmp_path / "pieces", "-o", tmp_path / "model")

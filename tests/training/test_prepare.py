@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import errno
 import json
-from typing import TYPE_CHECKING
+import shutil
+from typing import TYPE_CHECKING, NoReturn
 from zlib import crc32
 
 import numpy as np
@@ -14,7 +16,7 @@ from codelsp.training import prepare as prepare_module
 from codelsp.training.examples import ExampleRules
 from codelsp.training.holes import read_holes
 from codelsp.training.manifest import documents_of, load_manifest
-from codelsp.training.prepare import PreparePlan, prepare
+from codelsp.training.prepare import PreparePlan, prepare, rules_from
 from codelsp.training.rows import Rows
 
 if TYPE_CHECKING:
@@ -124,3 +126,48 @@ def test_a_large_vocabulary_has_ids_of_four_bytes(
 
     assert large.description.id_bytes == 4
     assert np.array_equal(small.batch(0, 5), large.batch(0, 5))
+
+
+def test_a_shard_with_a_repository_of_the_other_side_is_refused(
+    corpus: Path, tokenizer_file: Path, tmp_path: Path
+) -> None:
+    leaking = tmp_path / "corpus"
+    shutil.copytree(corpus, leaking, ignore=shutil.ignore_patterns("staged"))
+    manifest = load_manifest(leaking)
+    shutil.copyfile(leaking / manifest.validation_shards[0], leaking / manifest.train_shards[0])
+
+    with pytest.raises(CorpusError, match="the split leaks: acme/"):
+        prepare(plan_of(leaking, tokenizer_file, tmp_path / "rows"))
+    assert not list((tmp_path / "rows").glob("*"))
+
+
+def test_a_full_disk_is_named_and_leaves_no_half_of_the_rows(
+    corpus: Path, tokenizer_file: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*_: object) -> NoReturn:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr("codelsp.training.prepare.packed_rows", full)
+
+    with pytest.raises(TrainingError, match=r"no room left.*rows"):
+        prepare(plan_of(corpus, tokenizer_file, tmp_path / "rows"))
+    assert not list((tmp_path / "rows").glob("*"))
+
+
+def test_rules_of_examples_are_changed_by_a_file(tmp_path: Path) -> None:
+    file = tmp_path / "rules.json"
+    file.write_text('{"spm_share": 0.9, "middles": {"line": 0.7, "block": 0.1}}')
+
+    rules = rules_from(file, 100)
+
+    assert (rules.spm_share, rules.middles.line, rules.middles.block) == (0.9, 0.7, 0.1)
+    assert rules.window == rules_from(None, 100).window
+
+
+@pytest.mark.parametrize("content", ['{"spm": 1}', "{", '{"middles": {"word": 1}}', "[]"])
+def test_wrong_rules_of_examples_are_named_with_their_file(tmp_path: Path, content: str) -> None:
+    file = tmp_path / "rules.json"
+    file.write_text(content)
+
+    with pytest.raises(TrainingError, match=r"rules\.json"):
+        rules_from(file, 100)
