@@ -1,7 +1,8 @@
 """Where training computes: a CPU, a GPU, or several GPUs and machines through `accelerate`.
 
-A run on several is started with ``accelerate launch -m codelsp train ...``; each process reads its
-own rows of a batch, and gradients are averaged between the processes.  On a CPU that is busy with
+A run on several GPUs is started with ``accelerate launch``, one on several cores with ``python -m
+torch.distributed.run`` (accelerate starts one process on a CPU); each process reads its own rows
+of a batch, and gradients are averaged between the processes.  On a CPU that is busy with
 other work, processes of one thread each are several times faster than one process of many threads,
 whose threads wait for each other at every operation.
 """

@@ -64,7 +64,7 @@ class Recipe:
     size: str = "S"
     """A name from ``model.SHAPES``; not used with ``start_from``."""
     start_from: str = ""
-    """A Hugging Face model to go on from; empty means from scratch."""
+    """A Hugging Face model to go on from, a folder or a name; empty means from scratch."""
     optimizer: OptimizerSettings = field(default_factory=OptimizerSettings)
     batch: Batch = field(default_factory=Batch)
     cadence: Cadence = field(default_factory=Cadence)
@@ -124,6 +124,8 @@ def _recipe(facts: dict[str, Any], base: Path) -> Recipe:
         values["optimizer"] = replace(values["optimizer"], betas=betas)
     values["schedule"] = Schedule(**values["schedule"])
     values["tokenizer"] = base / values["tokenizer"]
+    if values.get("start_from") and (base / values["start_from"]).is_dir():
+        values["start_from"] = str(base / values["start_from"])
     values["phases"] = tuple(
         DataPhase(**{**phase, "rows": base / phase["rows"]}) for phase in values["phases"]
     )

@@ -38,6 +38,15 @@ def test_paths_are_beside_the_recipe_and_defaults_are_filled_in(tmp_path: Path) 
     assert recipe.batch.tokens == 32_768
 
 
+def test_a_model_to_go_on_from_is_a_folder_beside_the_recipe_or_a_name(tmp_path: Path) -> None:
+    file = tmp_path / "recipe.toml"
+    file.write_text('start_from = "base"\n' + GOOD)
+    assert read_recipe(file).start_from == "base"
+    (tmp_path / "base").mkdir()
+
+    assert read_recipe(file).start_from == str(tmp_path / "base")
+
+
 @pytest.mark.parametrize(
     ("text", "message"),
     [
