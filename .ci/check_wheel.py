@@ -7,6 +7,8 @@ from pathlib import Path
 
 import codelsp
 
+page = Path(codelsp.__file__).parent / "playground_assets" / "index.html"
+print("the playground's page is in the wheel:", page.exists())
 bin_folder = Path(sys.executable).parent
 assert Path(codelsp.__file__).is_relative_to(bin_folder.parent), codelsp.__file__
 answer = subprocess.run(

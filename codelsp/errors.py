@@ -12,6 +12,7 @@
     + ModelNotFoundError
     + ModelFileError
   x SettingsError
+  x PlaygroundError
   x TrainingError
     + CorpusError
     + CheckpointError
@@ -67,6 +68,10 @@ class ModelFileError(ModelError):
 
 class SettingsError(CodelspError):
     """A setting given on the command line is wrong; elsewhere that is a problem to show."""
+
+
+class PlaygroundError(CodelspError):
+    """The playground's page cannot be served."""
 
 
 class TrainingError(CodelspError):

@@ -71,8 +71,10 @@ def knowing(lines: Sequence[str]) -> Callable[[str], str]:
     n_asked: dict[str, int] = {}
 
     def answer(prompt: str) -> str:
-        # Special tokens end with this, and the line in question may be the first of its text.
-        begun = prompt.rpartition("\n")[2].rpartition("|>")[2].lstrip()
+        # What stands before the cursor comes last, or first, by the layout.
+        before, _, after = prompt.rpartition("<|fim_middle|>")
+        prefix = after or before.partition("<|fim_suffix|>")[0].rpartition("|>")[2]
+        begun = prefix.rpartition("\n")[2].lstrip()
         fitting = [line[len(begun) :] for line in lines if begun and line.startswith(begun)]
         n_asked[prompt] = n_asked.get(prompt, -1) + 1
         return fitting[n_asked[prompt] % len(fitting)] if fitting else ""

@@ -16,6 +16,7 @@ from codelsp.cli import (
     engine,
     export,
     models,
+    playground,
     settings,
     tokenizer,
     train,
@@ -47,6 +48,7 @@ app.add_typer(engine.app, name="engine")
 app.add_typer(models.app, name="models")
 app.command("doctor")(doctor.doctor)
 app.command("bench")(bench.bench)
+app.command("playground")(playground.playground)
 app.command("settings")(settings.settings)
 app.add_typer(corpus.app)
 app.add_typer(tokenizer.app)

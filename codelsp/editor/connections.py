@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from websockets.http11 import Request, Response
 
     from codelsp.editor.opening import FdPipe, Opening
+    from codelsp.editor.serve import ServeOptions
     from codelsp.editor.server import CodeServer
 
     ServerFactory = Callable[[], CodeServer]
@@ -163,9 +164,12 @@ class _SocketWriter:
 
 
 async def listen_ws(
-    host: str, port: int, token: str, new_server: ServerFactory, listening: Listening
+    host: str, port: int, options: ServeOptions, new_server: ServerFactory, listening: Listening
 ) -> None:
-    """Serve any number of editors over WebSocket, each with a session of its own."""
+    """Serve any number of editors over WebSocket, each with a session of its own.
+
+    A browser that asks for anything else gets ``options.page``, if there is one.
+    """
     from websockets.asyncio.server import serve
 
     async def connected(websocket: ServerConnection) -> None:
@@ -180,7 +184,9 @@ async def listen_ws(
             await _closed(server)
 
     def check(connection: ServerConnection, request: Request) -> Response | None:
-        if may_connect(request.path, request.headers.get_all("Origin"), token):
+        if options.page is not None and "Upgrade" not in request.headers:
+            return options.page.answer(request)
+        if may_connect(request.path, request.headers.get_all("Origin"), options.token):
             return None
         logger.warning("refused a WebSocket connection of a web page, or without the token")
         return connection.respond(403, "codelsp: not allowed\n")

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from codelsp.editor.connections import Listening, ServerFactory
     from codelsp.editor.greeting import Greeting
     from codelsp.editor.opening import FdPipe, Opening
+    from codelsp.editor.page import Page
     from codelsp.engine.port import Engine
     from codelsp.settings import Settings
 
@@ -42,6 +43,8 @@ class ServeOptions:
     """None means the file in the user's state folder."""
     token: str = ""
     """What WebSocket clients must show as ``?token=``; without one, web pages are refused."""
+    page: Page | None = None
+    """What a browser gets where WebSocket clients connect; None means nothing."""
     engine_factory: EngineFactory | None = None
     """What makes the engine; None means the one that the settings name."""
     on_listening: Listening | None = None
@@ -108,7 +111,7 @@ def serve_ws(host: str, port: int, options: ServeOptions) -> int:
     from codelsp.editor.connections import listen_ws
 
     listening = options.on_listening or _log_address
-    return _run(listen_ws(host, port, options.token, new_server, listening))
+    return _run(listen_ws(host, port, options, new_server, listening))
 
 
 def _prepared(options: ServeOptions) -> ServerFactory:

@@ -126,6 +126,8 @@ class Journey:
                     plan, ids, self.model.special_tokens, budget, bos_id=self.model.bos_id
                 )
         trace.facts.update(layout=layout.name, prompt_tokens_sent=prompt.n_tokens)
+        if self.settings.trace:
+            trace.note_prompt(prompt.parts)
         return prompt
 
     def requests(self, prompt: Prompt, context: CompletionContext) -> list[GenerationRequest]:

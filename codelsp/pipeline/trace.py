@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import time
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from codelsp.candidates.candidate import Candidate
     from codelsp.context.completion_context import CompletionQuery
     from codelsp.engine.port import GenerationStats
+    from codelsp.prompt.prompt import PromptPart
 
 
 @dataclass
@@ -34,6 +35,8 @@ class RequestTrace:
     stages_ms: dict[str, float] = field(default_factory=dict)
     facts: dict[str, Any] = field(default_factory=dict)
     candidates: list[dict[str, Any]] = field(default_factory=list)
+    prompt: list[dict[str, Any]] = field(default_factory=list)
+    """What the model was asked, by parts; only with the setting ``trace``."""
     began: float = field(default_factory=time.perf_counter)
 
     @classmethod
@@ -74,6 +77,10 @@ class RequestTrace:
             for candidate in candidates
         )
 
+    def note_prompt(self, parts: Sequence[PromptPart]) -> None:
+        """Keep what the model was asked."""
+        self.prompt = [asdict(part) for part in parts]
+
     def note_stats(self, stats: GenerationStats | None) -> None:
         """Keep what a generation cost, as the engine reports it; several generations add up."""
         if stats is None:
@@ -105,4 +112,5 @@ class RequestTrace:
             "stages_ms": {name: round(spent, 3) for name, spent in self.stages_ms.items()},
             "facts": dict(self.facts),
             "candidates": list(self.candidates),
+            **({"prompt": list(self.prompt)} if self.prompt else {}),
         }

@@ -19,12 +19,20 @@ from codelsp.prompt.blocks import blocks_from_end, blocks_from_start
 from codelsp.prompt.budget import PromptBudget, clip
 from codelsp.prompt.fim import KNOWN_SPECIAL_TOKENS, PromptText, render
 from codelsp.prompt.healing import healed_end
-from codelsp.prompt.prompt import Piece, Prompt, PromptPlan, SpecialPiece, TextPiece
+from codelsp.prompt.prompt import (
+    Piece,
+    Prompt,
+    PromptPart,
+    PromptPlan,
+    SpecialPiece,
+    TextPiece,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     from codelsp.context.completion_context import CompletionContext
+    from codelsp.prompt.budget import Kept
     from codelsp.prompt.fim import FimLayout
 
 __all__ = ["PromptBudget", "as_text", "assemble", "plan_prompt"]
@@ -108,6 +116,7 @@ def assemble(
         stop_texts=plan.layout.stop_texts,
         healed=plan.healed,
         layout_name=plan.layout.name,
+        parts=_parts(plan, kept, [len(each) for each in ids]),
     )
 
 
@@ -142,7 +151,22 @@ def as_text(plan: PromptPlan, budget: PromptBudget) -> Prompt:
         ),
         healed=plan.healed,
         layout_name=plan.layout.name,
+        parts=_parts(plan, kept, lengths),
     )
+
+
+def _parts(
+    plan: PromptPlan, kept: Sequence[Kept], lengths: Sequence[int]
+) -> tuple[PromptPart, ...]:
+    """Return the pieces that were kept, as people read them."""
+    return tuple(_part(plan.pieces[each.piece], each, lengths[each.piece]) for each in kept)
+
+
+def _part(piece: Piece, kept: Kept, length: int) -> PromptPart:
+    n_tokens = kept.end - kept.start
+    if isinstance(piece, SpecialPiece):
+        return PromptPart("special", piece.token, n_tokens, is_clipped=False)
+    return PromptPart(piece.role, piece.text, n_tokens, is_clipped=n_tokens < length)
 
 
 def _as_models_read(text: str) -> str:

@@ -42,6 +42,18 @@ class PromptPlan:
 
 
 @dataclass(frozen=True)
+class PromptPart:
+    """A piece as it went into a prompt, for people to read."""
+
+    role: str
+    """As of ``TextPiece``; ``special`` for a special token."""
+    text: str
+    """The whole piece, also where only a part of it found room."""
+    n_tokens: int
+    is_clipped: bool
+
+
+@dataclass(frozen=True)
 class Prompt:
     """What goes to an engine."""
 
@@ -54,3 +66,5 @@ class Prompt:
     stop_texts: tuple[str, ...]
     healed: str
     layout_name: str
+    parts: tuple[PromptPart, ...] = ()
+    """What it is made of, in order."""

@@ -405,3 +405,17 @@ async def test_the_same_document_gets_the_same_answer() -> None:
         answers.append([each.text for each in (await desk.ask(Trigger.INVOKED)).insertions])
 
     assert answers[0] == answers[1]
+
+
+async def test_the_prompt_is_told_by_parts_when_tracing_and_not_otherwise() -> None:
+    traced = Desk.with_document("total = <CURSOR>\nprint(total)\n", ["price"], trace=True)
+    untraced = Desk.with_document("total = <CURSOR>\nprint(total)\n", ["price"])
+
+    await traced.ask()
+    await untraced.ask()
+
+    parts = traced.completer.explain_last()["prompt"]
+    texts = {part["role"]: part["text"] for part in parts}
+    assert "".join(part["text"] for part in parts) == traced.engine.prompts[-1]
+    assert texts["suffix"] == "\nprint(total)\n"
+    assert "prompt" not in untraced.completer.explain_last()

@@ -4,6 +4,8 @@ import { ChildProcess, spawn } from 'node:child_process';
 import { env, LogOutputChannel } from 'vscode';
 import { CloseAction, ErrorAction, InitializeParams, LanguageClient } from 'vscode-languageclient/node';
 
+export { State } from 'vscode-languageclient/node';
+
 /** How a server has ended: the exit code is null if it could not be started at all. */
 export type ServerEnd = { code: number | null; stderr: string };
 
@@ -40,7 +42,12 @@ export class CodelspClient extends LanguageClient {
 
   /** Start; that a server cannot be started is told to `onFailure`. */
   async startOrTell(): Promise<void> {
-    await this.start().catch((error) => this.fail({ code: this.child?.exitCode ?? null, stderr: String(error) }));
+    await this.start().catch(async (error) => {
+      const wasSpawned = this.child?.pid !== undefined;
+      this.child?.kill(); // Whatever it is that goes on there, it is no server.
+      await (wasSpawned && this.exited);
+      this.fail({ code: wasSpawned ? (this.child?.exitCode ?? -1) : null, stderr: String(error) });
+    });
   }
 
   /** Stop, whatever state the server is in. */

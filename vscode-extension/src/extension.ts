@@ -4,7 +4,7 @@ import * as fs from 'node:fs';
 import * as path from 'node:path';
 import { commands, ConfigurationTarget, env, ExtensionContext, ProgressLocation, Uri, window, workspace } from 'vscode';
 
-import { CodelspClient } from './client';
+import { CodelspClient, State } from './client';
 import { install, installedCommand } from './installation';
 import { Extent, Pauses, showMenu } from './menu';
 import { chooseModel } from './models';
@@ -45,14 +45,14 @@ export function activate(context: ExtensionContext): void {
       return tell(problem('notInstalled'), 'off');
     }
     log.info(`starting ${command.join(' ')}`);
-    show({ kind: 'starting' });
     const started = new CodelspClient([...command, ...settings().get<string[]>('args', [])], (end) => {
       log.error(`the server has ended with exit code ${end.code}: ${end.stderr}`);
       void tell(serverProblem({ ...end, isPrivate }));
     }, log);
     client = started;
     started.onNotification('codelsp/status', show);
-    started.onDidChangeState(() => started.isRunning() && void pauses.tellAll(started).then(look));
+    started.onDidChangeState(({ newState }) =>
+      newState === State.Starting ? show({ kind: 'starting' }) : started.isRunning() && pauses.tellAll(started).then(look));
     await started.startOrTell();
   }
 
@@ -79,8 +79,7 @@ export function activate(context: ExtensionContext): void {
         run,
       });
     });
-    const cancelled: Status = { kind: 'off', message: 'The installation was cancelled.' };
-    await (result === 'cancelled' ? show(cancelled) : result ? tell(result) : start());
+    await (result === 'cancelled' ? show({ kind: 'off', message: result }) : result ? tell(result) : start());
   }
 
   /** One message, with the buttons that help. */
@@ -155,9 +154,7 @@ export function activate(context: ExtensionContext): void {
   void start();
 }
 
-export async function deactivate(): Promise<void> {
-  await client?.end();
-}
+export const deactivate = () => client?.end();
 
 function onPath(program: string): string | undefined {
   const name = process.platform === 'win32' ? `${program}.exe` : program;

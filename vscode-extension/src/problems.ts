@@ -5,12 +5,8 @@ import * as table from './problems.json';
 export type Action = keyof typeof table.labels;
 export const LABELS: Record<Action, string> = table.labels;
 
-export interface Problem {
-  message: string;
-  actions: Action[];
-  /** What `copyCommand` copies. */
-  command?: string;
-}
+/** What is told, the buttons, and what the button `copyCommand` copies. */
+export type Problem = { message: string; actions: Action[]; command?: string };
 
 const PIP = table.pip as (Problem & { when: string })[];
 const BROKEN = /No module named|ModuleNotFoundError|ImportError|bad interpreter|No Python at|DLL load failed|error while loading shared libraries/;

@@ -1,7 +1,8 @@
 // A real VS Code in a real browser: code-server in a process of its own, its page in Chromium.
 //
-// CODELSP_EDITORS names the folder of `.ci/install-code-server`, CODELSP_PYTHON a Python with
-// codelsp, CODELSP_VSIX the packed extension, CODELSP_ARTIFACTS where screenshots go.
+// Run by `tests/e2e/vscode/test_vscode.py`, which sets CODELSP_CODE_SERVER (the folder of
+// `.ci/code-server.sh`), CODELSP_PYTHON (a Python with codelsp), CODELSP_VSIX (the packed
+// extension), CODELSP_WHEEL, and CODELSP_ARTIFACTS, where screenshots go.
 
 import { spawn } from 'node:child_process';
 import fs from 'node:fs';
@@ -10,8 +11,8 @@ import net from 'node:net';
 import os from 'node:os';
 import path from 'node:path';
 
-const EDITORS = process.env.CODELSP_EDITORS;
-const { chromium } = createRequire(path.join(EDITORS, 'package.json'))('playwright-core');
+const EDITORS = process.env.CODELSP_CODE_SERVER;
+export const { chromium } = createRequire(path.join(EDITORS, 'package.json'))('playwright-core');
 export const PYTHON = process.env.CODELSP_PYTHON;
 export const VSIX = process.env.CODELSP_VSIX;
 export const ROOT = path.resolve(import.meta.dirname, '../../..');
@@ -37,7 +38,7 @@ const QUIET = {
 
 /** A VS Code with one workspace, and whatever pages look at it. */
 export class Editor {
-  static async start({ settings = {}, files = {}, server = 'real', extensions = [VSIX], env = {} } = {}) {
+  static async start({ settings = {}, files = {}, server = 'real', extensions = [VSIX], folders = [], env = {} } = {}) {
     const editor = new Editor();
     editor.home = fs.mkdtempSync(path.join(os.tmpdir(), 'codelsp-vscode-'));
     editor.folder = path.join(editor.home, 'project');
@@ -52,6 +53,9 @@ export class Editor {
     };
     for (const extension of extensions) {
       await editor.#run('--install-extension', extension);
+    }
+    for (const folder of folders) {
+      fs.cpSync(folder, path.join(editor.home, 'extensions', path.basename(folder)), { recursive: true });
     }
     editor.port = await freePort();
     editor.process = editor.#spawn('--auth', 'none', '--bind-addr', `127.0.0.1:${editor.port}`, '--disable-telemetry', '--disable-update-check');
@@ -131,6 +135,11 @@ export class Editor {
     });
   }
 
+  /** Whether this is a server itself, and not the shell that has started it. */
+  isPython(pid) {
+    return fs.readFileSync(`/proc/${pid}/cmdline`, 'utf8').split('\0')[0].includes('python');
+  }
+
   read(name) {
     return fs.readFileSync(path.join(this.folder, name), 'utf8');
   }
@@ -179,6 +188,7 @@ export class Window {
     await this.page.locator('[id="codelsp.codelsp.codelsp"] a').click();
     await this.page.locator('.quick-input-list .monaco-list-row', { hasText: label }).first().click();
     await this.page.locator('.quick-input-widget').waitFor({ state: 'hidden' });
+    await this.press('Control+1'); // From the status bar back to the editor.
     await this.page.locator('.editor-instance .monaco-editor.focused').first().waitFor();
   }
 
@@ -199,11 +209,12 @@ export class Window {
     return this.page.keyboard.press(key);
   }
 
-  /** What is drawn in gray, or empty. */
+  /** What is drawn in gray, or empty; the editor draws a line of it in several parts. */
   ghost() {
     return this.page.evaluate(() => {
-      const parts = document.querySelectorAll('.ghost-text-decoration, .ghost-text-decoration-preview, .suggest-preview-text .ghost-text');
-      return [...parts].map((part) => part.textContent).join('\n').replace(/\u00a0/g, ' ');
+      const texts = (selector) => [...document.querySelectorAll(selector)].map((part) => part.textContent);
+      const line = texts('.ghost-text-decoration, .ghost-text-decoration-preview').join('');
+      return [line, ...texts('.suggest-preview-text .view-line')].join('\n').replace(/\u00a0/g, ' ');
     });
   }
 
@@ -217,8 +228,8 @@ export class Window {
     return (await this.page.locator('[id="codelsp.codelsp.codelsp"]').textContent({ timeout: 1_000 }).catch(() => '')) ?? '';
   }
 
-  awaitStatus(pattern) {
-    return until(async () => pattern.test(await this.status()), `status ${pattern}`, this);
+  awaitStatus(pattern, patienceMs = PATIENCE_MS) {
+    return until(async () => pattern.test(await this.status()), `status ${pattern}`, this, patienceMs);
   }
 
   /** Save, and return what is now on the disk. */
@@ -230,6 +241,10 @@ export class Window {
 
   notifications() {
     return this.page.locator('.notification-toast .notification-list-item-message').allTextContents();
+  }
+
+  buttons() {
+    return this.page.locator('.notification-toast .monaco-button').allTextContents();
   }
 
   async awaitNotification(pattern) {
@@ -249,8 +264,8 @@ export class Window {
 }
 
 /** Wait until `condition` holds; fail with a screenshot and the log when it does not in time. */
-export async function until(condition, what, window) {
-  const end = Date.now() + PATIENCE_MS;
+export async function until(condition, what, window, patienceMs = PATIENCE_MS) {
+  const end = Date.now() + patienceMs;
   while (!(await condition())) {
     if (Date.now() > end) {
       await window?.shot(`failed-${what.replace(/\W+/g, '-')}`);
@@ -258,6 +273,15 @@ export async function until(condition, what, window) {
     }
     await new Promise((resolve) => setTimeout(resolve, 50));
   }
+}
+
+export function median(numbers) {
+  return [...numbers].sort((a, b) => a - b)[Math.floor(numbers.length / 2)];
+}
+
+/** Say a figure where a person finds it. */
+export function noteFigure(what, figure) {
+  console.log(`figure: ${what}: ${figure}`);
 }
 
 function freePort() {

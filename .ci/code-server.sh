@@ -1,10 +1,11 @@
 #!/usr/bin/env bash
-# Installs what the tests in VS Code need into the folder given: code-server with the Node it runs
-# on, playwright-core, and, through apt, Chromium.
+# What the tests in VS Code and of the playground need: .ci/code-server.sh [FOLDER], by default
+# .editors/code-server of the checkout.  code-server, the Node it runs on and playwright-core go
+# there from npm; Chromium comes from apt.
 # Nothing is compiled: code-server works without its native modules but for terminals, which no
 # test opens, and building them takes ten times as long as everything else here.
 set -euo pipefail
-folder=$1
+folder=${1:-$(dirname "${BASH_SOURCE[0]}")/../.editors/code-server}
 mkdir -p "$folder"
 cd "$folder"
 
@@ -28,6 +29,6 @@ HOME=$PWD bin/node node_modules/code-server/out/node/entry.js --version
 
 if ! command -v chromium > /dev/null; then
   apt-get update -qq
-  DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends chromium > /dev/null
+  DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends chromium fonts-dejavu-core > /dev/null
 fi
 chromium --version
