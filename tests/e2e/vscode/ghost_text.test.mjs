@@ -13,7 +13,6 @@ const KNOWN = [
   'colour = "green"',
   'colour = "blue"',
   'shelf = Shelf("poetry", 12)',
-  'wonderful_name = 1',
   'wonderful_name.reset(everything)',
 ].join('\n');
 const FILES = Object.fromEntries(
@@ -26,6 +25,7 @@ let window;
 
 before(async () => {
   editor = await Editor.start({
+    settings: { 'editor.wordBasedSuggestions': 'currentDocument' },
     files: { ...FILES, 'known.txt': KNOWN },
     server: `exec ${PYTHON} -m tests.scripted_server --folder "$HOME" --knows "$HOME/project/known.txt" "$@"`,
   });
@@ -132,7 +132,6 @@ test('what already stands after the cursor is not written twice', async () => {
 });
 
 test('the menu of words and ghost text are there together, and agree', async () => {
-  editor.set({ 'editor.wordBasedSuggestions': 'currentDocument' });
   await openAtEnd('popup.py');
   await window.type('wonder');
   await window.page.locator('.suggest-widget.visible .monaco-list-row', { hasText: 'wonderful_name' }).waitFor();

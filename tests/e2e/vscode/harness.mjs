@@ -67,7 +67,6 @@ export class Editor {
   }
 
   configure(settings) {
-    this.settings = settings;
     for (const place of ['User', 'Machine']) {
       const folder = path.join(this.home, 'data', place);
       fs.mkdirSync(folder, { recursive: true });
@@ -116,11 +115,6 @@ export class Editor {
       await window.open(file);
     }
     return window;
-  }
-
-  /** Change settings while VS Code runs. */
-  set(more) {
-    this.configure({ ...this.settings, ...more });
   }
 
   /** The processes of this VS Code whose command line holds `text`, and not those of another. */
