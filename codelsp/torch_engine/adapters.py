@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from typing import TYPE_CHECKING, Any
 
 from codelsp.errors import ModelFileError
@@ -54,12 +55,14 @@ def adapted_runners(model: Any, folders: Sequence[Path]) -> dict[str, Runner]:
         if not (folder / "adapter_model.safetensors").is_file():
             raise ModelFileError(f"{folder} has no adapter_model.safetensors; pickles are refused.")
         try:
-            if adapted is None:
-                adapted = PeftModel.from_pretrained(
-                    model, str(folder), adapter_name=name, is_trainable=False
-                )
-            else:
-                adapted.load_adapter(str(folder), adapter_name=name, is_trainable=False)
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore")  # Of no use to whoever starts an engine.
+                if adapted is None:
+                    adapted = PeftModel.from_pretrained(
+                        model, str(folder), adapter_name=name, is_trainable=False
+                    )
+                else:
+                    adapted.load_adapter(str(folder), adapter_name=name, is_trainable=False)
         except (OSError, ValueError, RuntimeError, KeyError, TypeError) as error:
             raise ModelFileError(
                 f"The adapter {folder} does not fit this model: {error}"

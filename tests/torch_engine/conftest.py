@@ -1,0 +1,17 @@
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+
+@pytest.fixture(scope="session")
+def qwen_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A tiny model of the Qwen2 family."""
+    pytest.importorskip("torch")
+    from tests.torch_engine.families import make_family
+
+    return make_family("qwen2", tmp_path_factory.mktemp("qwen2"))
