@@ -11,6 +11,14 @@ import typer
 from rich.table import Table
 
 from codelsp import __version__
+from codelsp.cli.bench_engine import (
+    EngineBenchOptions,
+    described_engine_run,
+    engine_figures,
+    measure_engine,
+    plot_engine_run,
+    show_engine_run,
+)
 from codelsp.cli.session import Invocation, effective_settings, make_console
 
 if TYPE_CHECKING:
@@ -31,8 +39,9 @@ def bench(
     files: Annotated[
         list[str] | None,
         typer.Argument(
-            metavar="[FILE]...",
-            help="Files of the standard library to type; if none, json/decoder.py argparse.py.",
+            metavar="[engine|FILE...]",
+            help="`engine` compares the torch engine with others; or files of the standard library"
+            " to type; if none, json/decoder.py argparse.py.",
         ),
     ] = None,
     keys: Annotated[int, typer.Option(min=10, help="Keystrokes for each file.")] = 300,
@@ -47,19 +56,31 @@ def bench(
     strict: Annotated[
         bool, typer.Option("--strict", help="Exit with 1 when a budget is not kept.")
     ] = False,
+    plot: Annotated[
+        Path | None, typer.Option("--plot", metavar="FILE", help="With `engine`: draw it there.")
+    ] = None,
+    memory_keys: Annotated[
+        int, typer.Option(min=20, help="With `engine`: keystrokes over which memory is watched.")
+    ] = 2000,
 ) -> None:
     """Measure latency on this machine, over keystrokes typed into real files."""
+    if files == ["engine"]:
+        options = EngineBenchOptions(keys, memory_keys)
+        _bench_engine(
+            context.obj.with_options(model=model), options, json_file, plot, strict=strict
+        )
+        return
     from codelsp.evaluation.budgets import figures_of
     from codelsp.evaluation.latency import BenchOptions
 
     invocation: Invocation = context.obj.with_options(model=model)
     settings = effective_settings(invocation)
-    options = BenchOptions(n_keys=keys, n_starts=starts)
+    typed = BenchOptions(n_keys=keys, n_starts=starts)
     if files:
-        options = BenchOptions(files=tuple(files), n_keys=keys, n_starts=starts)
-    samples, model_name = asyncio.run(_measured(options, settings, invocation.overrides))
+        typed = BenchOptions(files=tuple(files), n_keys=keys, n_starts=starts)
+    samples, model_name = asyncio.run(_measured(typed, settings, invocation.overrides))
     figures = figures_of(samples)
-    described = described_run(figures, options, model_name)
+    described = described_run(figures, typed, model_name)
     if json_file is not None:
         described["samples"] = samples.as_dict()
         json_file.write_text(json.dumps(described, indent=2) + "\n", "utf-8")
@@ -69,6 +90,28 @@ def bench(
     else:
         _show(console, figures, described)
     if strict and not all(figure.is_met for figure in figures):
+        raise typer.Exit(EXIT_OVER_BUDGET)
+
+
+def _bench_engine(
+    invocation: Invocation,
+    options: EngineBenchOptions,
+    json_file: Path | None,
+    plot: Path | None,
+    *,
+    strict: bool,
+) -> None:
+    with make_console(stderr=True).status("starting") as status:
+        samples = measure_engine(options, effective_settings(invocation), status.update)
+    figures = engine_figures(samples)
+    described = described_engine_run(samples, figures, options)
+    if json_file is not None:
+        json_file.write_text(json.dumps(described, indent=2) + "\n", "utf-8")
+    if plot is not None:
+        plot_engine_run(samples, plot)
+    show_engine_run(make_console(), figures, described)
+    measured = (figure for figure in figures if figure.value is not None)
+    if strict and not all(figure.is_met for figure in measured):
         raise typer.Exit(EXIT_OVER_BUDGET)
 
 

@@ -16,6 +16,8 @@ from codelsp.engine.state_file import EngineState, read_state
 from codelsp.errors import EngineUnavailableError
 
 _LOOK_SECONDS = 0.005
+_SPINS = "1000"
+"""Turns; the default of 300,000 is for machines with nothing else to do."""
 _OLD_LOG_BYTES = 1024 * 1024
 _TAIL_BYTES, _TAIL_LINES = 4096, 6
 
@@ -74,7 +76,7 @@ def start_tied(options: HostOptions, seconds: float, *, api_key: str = "") -> Ti
         stdout=subprocess.PIPE,
         stderr=None if options.log == "-" else subprocess.DEVNULL,
         cwd=Path(sys.executable).parent,
-        env={**os.environ, API_KEY_VARIABLE: api_key},
+        env={**_environment(), API_KEY_VARIABLE: api_key},
     )
     _reap(process)
     too_late = threading.Timer(seconds, process.kill)
@@ -126,6 +128,7 @@ def _detached(command: list[str], output: int, folder: Path) -> subprocess.Popen
             stdout=output,
             stderr=output,
             cwd=folder,
+            env=_environment(),
             start_new_session=True,
             creationflags=flags,
         )
@@ -138,6 +141,14 @@ def _detached(command: list[str], output: int, folder: Path) -> subprocess.Popen
         except PermissionError:
             return start(apart)  # Not every job lets go.
     return start(0)
+
+
+def _environment() -> dict[str, str]:
+    """Return the environment of an engine, whose threads should not spin while they wait.
+
+    On a machine that is busy elsewhere a thread that spins keeps the one it waits for from running.
+    """
+    return {"GOMP_SPINCOUNT": _SPINS, **os.environ}
 
 
 def _command(options: HostOptions) -> list[str]:

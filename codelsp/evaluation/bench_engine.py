@@ -102,23 +102,27 @@ class BenchEngine:
         return (await self.address()).pid
 
     async def tokens_after_cancel(self) -> list[float]:
-        """Return how many tokens the engine began after a stream was closed, several times.
+        """Return how many tokens the engine began after a stream was closed, several times."""
+        return await tokens_after_cancel(await self.address())
 
-        What the engine has decoded altogether, less what it had sent before the close, and less
-        the one that it was decoding at that moment: llama.cpp works on the next token while it
-        sends the last.
-        """
-        address = await self.address()
-        body = {
-            "prompt": _CANCEL_PROMPT,
-            "n_predict": _CANCEL_MOST_TOKENS,
-            "ignore_eos": True,
-            "stream": True,
-            "return_tokens": True,
-            "cache_prompt": False,
-        }
-        encoded = json.dumps(body).encode()
-        return [await _cancelled_once(encoded, address) for _ in range(_CANCEL_ROUNDS)]
+
+async def tokens_after_cancel(address: EngineAddress) -> list[float]:
+    """Return how many tokens an engine began after a stream was closed, several times.
+
+    What the engine has decoded altogether, less what it had sent before the close, and less
+    the one that it was decoding at that moment: llama.cpp works on the next token while it
+    sends the last.
+    """
+    body = {
+        "prompt": _CANCEL_PROMPT,
+        "n_predict": _CANCEL_MOST_TOKENS,
+        "ignore_eos": True,
+        "stream": True,
+        "return_tokens": True,
+        "cache_prompt": False,
+    }
+    encoded = json.dumps(body).encode()
+    return [await _cancelled_once(encoded, address) for _ in range(_CANCEL_ROUNDS)]
 
 
 @contextlib.asynccontextmanager

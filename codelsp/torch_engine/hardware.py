@@ -36,12 +36,18 @@ def this_hardware(device: str = "auto") -> Hardware:
     raise EngineUnavailableError(f"There is no device {device!r}: take auto, cuda, mps or cpu.")
 
 
-def use_threads(wanted: int) -> int:
-    """Let torch use ``wanted`` threads, 0 for one a physical core that is ours; return how many."""
+_LONE_THREAD_WEIGHTS = 20_000_000
+"""Below this two threads gain a tenth on a quiet machine, and lose half on a busy one, where each
+waits for the other at every step."""
+
+
+def use_threads(wanted: int, n_weights: int) -> int:
+    """Let torch use ``wanted`` threads, 0 for what suits the model; return how many."""
     process = psutil.Process()
     usable = len(process.cpu_affinity()) if hasattr(process, "cpu_affinity") else None
     physical = psutil.cpu_count(logical=False) or usable or 1
-    threads = wanted or max(1, min(physical, usable or physical))
+    most = 1 if n_weights < _LONE_THREAD_WEIGHTS else physical
+    threads = wanted or max(1, min(most, usable or physical))
     torch.set_num_threads(threads)
     return threads
 

@@ -16,6 +16,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import torch
 import uvicorn
 
 from codelsp import __version__
@@ -23,7 +24,7 @@ from codelsp.engine.host import API_KEY_VARIABLE, run_host, stay, work_done
 from codelsp.errors import CodelspError
 from codelsp.torch_engine.app import Service, make_app
 from codelsp.torch_engine.hardware import use_threads
-from codelsp.torch_engine.loading import LoadOptions, load
+from codelsp.torch_engine.loading import LoadOptions, load, n_weights_of
 from codelsp.torch_engine.metrics import metrics_text
 from codelsp.torch_engine.requests import ModelFacts
 from codelsp.torch_engine.residence import Residence
@@ -62,7 +63,6 @@ def serve(options: HostOptions) -> None:
     leave = threading.Event()
     api_key = os.environ.pop(API_KEY_VARIABLE, "") or secrets.token_urlsafe(32)
     listening = _listen(options.host, options.port)
-    threads = use_threads(options.threads)
     begun = time.perf_counter()
     try:
         service = load_service(options, api_key)
@@ -72,7 +72,7 @@ def serve(options: HostOptions) -> None:
         "codelsp %s serves %s with %d threads after %.2f s",
         __version__,
         options.model,
-        threads,
+        torch.get_num_threads(),
         time.perf_counter() - begun,
     )
     server = Server(service, listening)
@@ -98,6 +98,7 @@ def load_service(options: HostOptions, api_key: str) -> Service:
         allows_pickle=options.allows_pickle,
     )
     load_again = partial(load, Path(options.model_path), load_options)
+    use_threads(options.threads, n_weights_of(Path(options.model_path)))
     loaded = load_again()
     is_on_gpu = loaded.plan.device != "cpu"
     residence = Residence(

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import torch
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from torch import Tensor
 
@@ -26,6 +26,8 @@ class KvCache:
         """Tokens held, in each row."""
         self.foreign: object | None = None
         """How another library sees this cache; made by who needs it."""
+        self.lender: Callable[[], None] | None = None
+        """Set while the newest tokens are in somebody else's buffers: writes them back here."""
         self._growth = growth_tokens
         self._keys: list[Tensor | None] = [None] * n_layers
         self._values: list[Tensor | None] = [None] * n_layers
@@ -49,12 +51,20 @@ class KvCache:
             keys: (batch, heads, time, head_dim)
             values: (batch, heads, time, head_dim), whose last dimension may be another.
         """
+        self.settle()
         end = self.length + keys.shape[2]
         stored_keys = self._keys[layer] = self._with_room(self._keys[layer], keys, end)
         stored_values = self._values[layer] = self._with_room(self._values[layer], values, end)
         stored_keys[:, :, self.length : end] = keys
         stored_values[:, :, self.length : end] = values
         return stored_keys[:, :, :end], stored_values[:, :, :end]
+
+    @torch.inference_mode()
+    def settle(self) -> None:
+        """Have everything in the buffers of this cache."""
+        lender, self.lender = self.lender, None
+        if lender is not None:
+            lender()
 
     def advance(self, n_tokens: int) -> None:
         """Count ``n_tokens`` that every layer has appended."""
@@ -70,6 +80,7 @@ class KvCache:
 
         This one must have a single row.
         """
+        self.settle()
         copy = KvCache(self.n_layers, self._growth)
         copy.length = length
         capacity = _rounded(length + 1, self._growth)
@@ -84,25 +95,17 @@ class KvCache:
 
     def keep_rows(self, rows: Sequence[int]) -> None:
         """Keep these rows alone."""
+        self.settle()
         for buffers in (self._keys, self._values):
             for layer, buffer in enumerate(buffers):
                 if buffer is not None:
                     index = torch.tensor(rows, device=buffer.device)
                     buffers[layer] = buffer.index_select(0, index)
 
-    def shape(self) -> tuple[Tensor, Tensor] | None:
-        """Return the buffers of the first layer, for whoever needs their shape; None before use."""
-        keys, values = self._keys[0], self._values[0]
-        return None if keys is None or values is None else (keys, values)
-
     def buffers(self) -> list[Tensor]:
-        """Return the buffers that there are: (batch, heads, capacity, head_dim) each."""
+        """Return the buffers, keys first: (batch, heads, capacity, head_dim) each."""
+        self.settle()
         return [each for each in (*self._keys, *self._values) if each is not None]
-
-    def put_buffers(self, keys: Sequence[Tensor], values: Sequence[Tensor], length: int) -> None:
-        """Take these buffers, of which ``length`` tokens are filled."""
-        self._keys, self._values = list(keys), list(values)
-        self.length = length
 
     def _with_room(self, buffer: Tensor | None, like: Tensor, end: int) -> Tensor:
         """Return a buffer that holds ``end`` tokens, with what ``buffer`` holds."""

@@ -13,6 +13,7 @@ import torch
 
 from codelsp.errors import EngineUnavailableError, ModelFileError
 from codelsp.model_store.model import PICKLES
+from codelsp.torch_engine.cuda_graphs import GraphedRunner
 from codelsp.torch_engine.decoder import Decoder, DecoderPlan
 from codelsp.torch_engine.hardware import this_hardware
 from codelsp.torch_engine.lean_runner import lean_runner_of, supports
@@ -79,7 +80,7 @@ def load(folder: Path, options: LoadOptions) -> Loaded:
     hardware = this_hardware(options.device)
     longest = options.context_tokens or usual_context_tokens(hardware.device)
     has_lean = options.is_lean and supports(config, longest)
-    size = size_of(config, _n_weights(folder))
+    size = size_of(config, n_weights_of(folder))
     plan = plan_machine(
         size,
         hardware,
@@ -212,7 +213,7 @@ def _ids(value: object) -> list[int]:
     return [each for each in value if isinstance(each, int)] if isinstance(value, list) else []
 
 
-def _n_weights(folder: Path) -> int:
+def n_weights_of(folder: Path) -> int:
     """Return the number of weights, from the headers of the files; tied ones counted once."""
     from math import prod
 
@@ -265,7 +266,8 @@ def _runners(
 ) -> Mapping[str, Runner]:
     base: Runner | None = None
     if has_lean:
-        base = lean_runner_of(model, is_int8=plan.dtype == "int8")
+        lean = lean_runner_of(model, is_int8=plan.dtype == "int8")
+        base = GraphedRunner(lean) if plan.device == "cuda" else lean
     adapted = _adapted(model, options.adapters) if options.adapters else {}
     if base is None:
         base = adapted.pop("", None) or TransformersRunner(model)

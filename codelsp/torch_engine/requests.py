@@ -191,6 +191,7 @@ def _plan(
         n_keep=len(prompt) if n_keep < 0 else n_keep,
         most_predict_ms=fields.number("t_max_predict_ms", 0, least=-1, most=1e9),
         adapter=_adapter(fields.text("model"), facts),
+        uses_drafts=fields.flag("drafts", default=True),
     )
 
 

@@ -15,3 +15,13 @@ def qwen_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     from tests.torch_engine.families import make_family
 
     return make_family("qwen2", tmp_path_factory.mktemp("qwen2"))
+
+
+@pytest.fixture(scope="session", autouse=True)
+def one_thread() -> None:
+    """Keep torch to one thread: on a busy machine several wait for one another at each step."""
+    try:
+        import torch
+    except ImportError:
+        return
+    torch.set_num_threads(1)

@@ -6,10 +6,10 @@ import pytest
 
 torch = pytest.importorskip("torch")
 
-from codelsp.torch_engine.generation import Generation, GenerationPlan  # noqa: E402
-from codelsp.torch_engine.loading import LoadOptions, load  # noqa: E402
-from tests.torch_engine.families import FAMILIES, make_family  # noqa: E402
-from tests.torch_engine.generating import tokens_of  # noqa: E402
+from codelsp.torch_engine.generation import Generation, GenerationPlan
+from codelsp.torch_engine.loading import LoadOptions, load
+from tests.torch_engine.families import FAMILIES, make_family
+from tests.torch_engine.generating import tokens_of
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -257,7 +257,8 @@ def test_memory_that_is_short_even_so_is_told_and_the_engine_lives(decoder: Deco
 def test_a_model_that_computes_nan_is_told(decoder: Decoder) -> None:
     class Broken(Counting):
         def forward(self, ids: Tensor, cache: KvCache, n_last: int) -> Tensor:
-            return super().forward(ids, cache, n_last) * torch.nan
+            broken: Tensor = super().forward(ids, cache, n_last) * torch.nan
+            return broken
 
     broken = Decoder({"": Broken(decoder.runners[""])}, decoder.vocabulary, decoder.plan)
     for sampling in (Sampling(), Sampling(temperature=1.0, top_k=5, top_p=0.9)):
@@ -282,7 +283,9 @@ def test_adapters_answer_beside_the_base_model(qwen_folder: Path, tmp_path: Path
             if parameter.requires_grad:
                 parameter.data.normal_(0, 0.3)
         ids = torch.tensor([plan_ids(qwen_folder)])
-        wanted = adapted.generate(input_ids=ids, max_new_tokens=8, do_sample=False, eos_token_id=None)
+        wanted = adapted.generate(
+            input_ids=ids, max_new_tokens=8, do_sample=False, eos_token_id=None
+        )
         adapted.save_pretrained(tmp_path / name)
         (tmp_path / f"{name}.txt").write_text(repr(wanted[0, ids.shape[1] :].tolist()), "utf-8")
         model = adapted.unload()

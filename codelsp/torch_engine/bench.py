@@ -1,0 +1,178 @@
+"""Measures the decoding loop in this process: beside ``transformers.generate``, and alone.
+
+What goes over HTTP is measured from outside, in ``evaluation/engine_replay.py``.
+"""
+
+from __future__ import annotations
+
+import statistics
+import time
+from typing import TYPE_CHECKING, Any
+
+import torch
+
+from codelsp.torch_engine.decoder import Decoder, DecoderPlan
+from codelsp.torch_engine.generation import Generation, GenerationPlan
+from codelsp.torch_engine.infill import InfillTexts, infill_prompt
+from codelsp.torch_engine.lean_runner import LeanRunner, lean_runner_of
+from codelsp.torch_engine.sampling import Sampling
+from codelsp.torch_engine.vocabulary import Vocabulary, read_tokenizer
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+    from pathlib import Path
+
+M_SHAPE = {
+    "vocab_size": 16_384,
+    "hidden_size": 512,
+    "num_hidden_layers": 10,
+    "num_attention_heads": 8,
+    "num_key_value_heads": 2,
+    "head_dim": 64,
+    "intermediate_size": 1_408,
+    "max_position_embeddings": 2_048,
+    "tie_word_embeddings": True,
+}
+"""The 36.6 million weights of a Qwen3 of our size M."""
+QWEN_1_5B_SHAPE = {
+    "vocab_size": 151_936,
+    "hidden_size": 1_536,
+    "num_hidden_layers": 28,
+    "num_attention_heads": 12,
+    "num_key_value_heads": 2,
+    "intermediate_size": 8_960,
+    "max_position_embeddings": 32_768,
+    "tie_word_embeddings": True,
+}
+"""Qwen2.5-Coder-1.5B's."""
+_CONTEXT_TOKENS = 512
+_DECODED_TOKENS = 48
+_ROUNDS = 5
+_WARM_PROMPT_TOKENS = 1_000
+
+
+def prompts_of(
+    states: Iterable[tuple[int, str]], vocabulary: Vocabulary, n_tokens: int
+) -> list[tuple[int, ...]]:
+    """Return a prompt of ``n_tokens`` at most for each keystroke: the cursor, the text by then."""
+    return [
+        infill_prompt(InfillTexts(text[:cursor], text[cursor:], ()), vocabulary, n_tokens)
+        for cursor, text in states
+    ]
+
+
+def vocabulary_of(folder: Path) -> Vocabulary:
+    """Return the vocabulary of the model in ``folder``."""
+    return Vocabulary(read_tokenizer(folder))
+
+
+def generate_ms(folder: Path, prompts: Sequence[tuple[int, ...]], n_tokens: int) -> list[float]:
+    """Return the time that ``transformers.generate`` takes for each prompt."""
+    from transformers import AutoModelForCausalLM
+
+    model: Any = AutoModelForCausalLM.from_pretrained(folder, dtype=torch.float32)
+    model.eval()
+    model.generation_config.eos_token_id = None
+    taken = []
+    for prompt in prompts:
+        ids = torch.tensor([prompt])
+        begun = time.perf_counter()
+        with torch.inference_mode():
+            model.generate(
+                input_ids=ids,
+                attention_mask=torch.ones_like(ids),
+                max_new_tokens=n_tokens,
+                min_new_tokens=n_tokens,
+                do_sample=False,
+                pad_token_id=0,
+            )
+        taken.append((time.perf_counter() - begun) * 1e3)
+    return taken
+
+
+def decode_ms(vocabulary: Vocabulary, n_candidates: Sequence[int]) -> dict[int, float]:
+    """Return milliseconds a step of a random model of size M in 8 bits, by number of candidates.
+
+    The rounds alternate, so that a busy moment of the machine hits all alike; medians of all steps.
+    """
+    decoder = _decoder(_random("qwen3", M_SHAPE, torch.float32), vocabulary, is_int8=True)
+    samples: dict[int, list[float]] = {count: [] for count in n_candidates}
+    for _ in range(_ROUNDS):
+        for count in n_candidates:
+            samples[count] += _step_ms(decoder, count)
+    return {count: statistics.median(taken) for count, taken in samples.items()}
+
+
+def gpu_figures(vocabulary: Vocabulary) -> dict[str, float]:
+    """Return what a GPU does with the shape of Qwen2.5-Coder-1.5B in bfloat16, random weights.
+
+    ``bandwidth_share``: what decoding reads, beside what copying within the memory reads;
+    ``first_token_ms``: of a keystroke whose prompt of 1,000 tokens is known but for one.
+    """
+    from codelsp.torch_engine.cuda_graphs import GraphedRunner
+
+    model = _random("qwen2", QWEN_1_5B_SHAPE, torch.bfloat16).to("cuda")
+    lean = lean_runner_of(model, is_int8=False)
+    n_bytes = sum(each.nbytes for each in model.parameters())
+    decoder = Decoder({"": GraphedRunner(lean)}, vocabulary, DecoderPlan(2048, 10**9, 2048, 0))
+    _step_ms(decoder, 1)
+    step_ms = statistics.median(_step_ms(decoder, 1))
+    prompt = tuple(range(_WARM_PROMPT_TOKENS))
+    first = []
+    for length in range(_WARM_PROMPT_TOKENS - 50, _WARM_PROMPT_TOKENS):
+        begun = time.perf_counter()
+        for events in Generation(GenerationPlan(prompt[:length], 1), decoder).steps():
+            del events
+        first.append((time.perf_counter() - begun) * 1e3)
+    return {
+        "bandwidth_share": n_bytes / (step_ms / 1e3) / _copy_bandwidth(),
+        "decode_ms": step_ms,
+        "first_token_ms": statistics.median(first[1:]),
+    }
+
+
+def _copy_bandwidth() -> float:
+    """Return the bytes a second that the GPU reads and writes while it copies."""
+    source = torch.empty(1 << 30, dtype=torch.uint8, device="cuda")
+    target = torch.empty_like(source)
+    seconds = []
+    for _ in range(10):
+        torch.cuda.synchronize()
+        begun = time.perf_counter()
+        target.copy_(source)
+        torch.cuda.synchronize()
+        seconds.append(time.perf_counter() - begun)
+    return 2 * source.nbytes / statistics.median(seconds)
+
+
+def _random(model_type: str, shape: dict[str, Any], dtype: torch.dtype) -> Any:
+    from transformers import AutoConfig, AutoModelForCausalLM
+
+    config = AutoConfig.for_model(model_type, **shape)
+    torch.manual_seed(0)
+    make: Any = AutoModelForCausalLM.from_config
+    return make(config, dtype=dtype).eval()
+
+
+def _decoder(model: Any, vocabulary: Vocabulary, *, is_int8: bool) -> Decoder:
+    runner: LeanRunner = lean_runner_of(model, is_int8=is_int8)
+    plan = DecoderPlan(2048, 10**9, draft_tokens=0)
+    return Decoder({"": runner}, vocabulary, plan)
+
+
+def _step_ms(decoder: Decoder, n_candidates: int) -> list[float]:
+    """Return the time of each step after a prompt of 512 tokens."""
+    plan = GenerationPlan(
+        tuple(index % 8000 for index in range(_CONTEXT_TOKENS)),
+        _DECODED_TOKENS,
+        sampling=Sampling(temperature=0.0 if n_candidates == 1 else 1.0, top_k=40),
+        n_candidates=n_candidates,
+    )
+    taken, begun = [], 0.0
+    for step, events in enumerate(Generation(plan, decoder).steps()):
+        now = time.perf_counter()
+        if step > len(range(0, _CONTEXT_TOKENS, decoder.chunk_tokens)):
+            taken.append((now - begun) * 1e3)
+        begun = now
+        del events
+    return taken
