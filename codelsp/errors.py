@@ -16,6 +16,9 @@
   x TrainingError
     + CorpusError
     + CheckpointError
+  x EvaluationError
+    + BenchmarkError
+    + SandboxError
 
 Every message says what is wrong and what to do about it.
 What a user may do in the normal course of editing is not an error.
@@ -84,3 +87,15 @@ class CorpusError(TrainingError):
 
 class CheckpointError(TrainingError):
     """A checkpoint is incomplete, damaged, or belongs to another run, model or tokenizer."""
+
+
+class EvaluationError(CodelspError):
+    """Something cannot be measured as asked."""
+
+
+class BenchmarkError(EvaluationError):
+    """What is to be measured on is missing, damaged, or too little."""
+
+
+class SandboxError(EvaluationError):
+    """Generated code cannot be run apart from everything else here, so it is not run."""

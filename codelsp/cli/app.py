@@ -14,6 +14,7 @@ from codelsp.cli import (
     corpus,
     doctor,
     engine,
+    evaluate,
     export,
     models,
     playground,
@@ -54,6 +55,7 @@ app.add_typer(corpus.app)
 app.add_typer(tokenizer.app)
 app.add_typer(train.app)
 app.command("export")(export.export)
+app.add_typer(evaluate.app)
 
 
 def _show_version(is_asked: bool) -> None:

@@ -6,7 +6,12 @@ import time
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from codelsp.document.languages import language_of
+
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from codelsp.document.snapshot import DocumentSnapshot
     from codelsp.evaluation.stdio_client import StdioClient
 
 AUTOMATIC = 2
@@ -49,21 +54,28 @@ class EditorSession:
         self._uri = uri
         self._version = 1
 
-    async def begin(self, settings: dict[str, Any]) -> None:
-        """Do what an editor does before the first key: initialize, initialized, didOpen."""
-        await self.client.request("initialize", initialize_params(settings))
+    async def begin(
+        self,
+        settings: dict[str, Any],
+        root: str | None = None,
+        beside: Sequence[DocumentSnapshot] = (),
+    ) -> None:
+        """Do what an editor does before the first key: initialize, initialized, didOpen.
+
+        Args:
+            settings: The editor's.
+            root: URI of the workspace folder.
+            beside: Other documents that are open already, the least recent first.
+        """
+        await self.client.request("initialize", initialize_params(settings, root))
         self.client.notify("initialized", {})
-        self.client.notify(
-            "textDocument/didOpen",
-            {
-                "textDocument": {
-                    "uri": self._uri,
-                    "languageId": "python",
-                    "version": self._version,
-                    "text": self.text,
-                }
-            },
-        )
+        for document in beside:
+            self._open(document.uri, document.text)
+        self._open(self._uri, self.text)
+
+    def _open(self, uri: str, text: str) -> None:
+        opened = {"uri": uri, "languageId": language_of("", uri).id, "version": 1, "text": text}
+        self.client.notify("textDocument/didOpen", {"textDocument": opened})
 
     def change(self, start: int, end: int, text: str) -> None:
         """Replace ``start``..``end`` by ``text``, and tell the server."""
@@ -117,6 +129,13 @@ class EditorSession:
         behind = self._position(reply.offset)["character"] - start["character"]
         return str(item["insertText"])[behind:]
 
+    def offset_of(self, position: dict[str, int]) -> int:
+        """Return the offset of a position in the document as it is."""
+        start = 0
+        for _ in range(position["line"]):
+            start = self.text.index("\n", start) + 1
+        return start + position["character"]
+
     def _position(self, offset: int) -> dict[str, int]:
         line_start = self.text.rfind("\n", 0, offset) + 1
         return {"line": self.text.count("\n", 0, offset), "character": offset - line_start}
@@ -127,11 +146,11 @@ def _items(result: Any) -> tuple[dict[str, Any], ...]:
     return tuple(result["items"] if isinstance(result, dict) else result or ())
 
 
-def initialize_params(settings: dict[str, Any]) -> dict[str, Any]:
+def initialize_params(settings: dict[str, Any], root: str | None = None) -> dict[str, Any]:
     """Return the parameters of ``initialize`` of an editor that draws inline completions."""
     return {
         "processId": None,
-        "rootUri": None,
+        "rootUri": root,
         "clientInfo": {"name": "codelsp bench"},
         "capabilities": {
             "general": {"positionEncodings": ["utf-32"]},

