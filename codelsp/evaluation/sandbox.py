@@ -18,11 +18,13 @@ is shared: who expects attacks on the kernel itself needs a virtual machine arou
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import secrets
 import selectors
 import shutil
+import signal
 import subprocess
 import sys
 import time
@@ -279,7 +281,14 @@ def _written(process: subprocess.Popen[bytes], message: bytes) -> bytes:
 
 
 def _end(process: subprocess.Popen[bytes]) -> None:
-    """End the first process of the sandbox: the kernel ends whatever it started."""
+    """End the first process of the sandbox: the kernel ends whatever it started.
+
+    That is a child of ours' own child, and would outlive it: who changes his user is no longer told
+    of a parent's death.
+    """
+    for pid in _children(process.pid):
+        with contextlib.suppress(OSError):
+            os.kill(pid, signal.SIGKILL)
     if process.poll() is None:
         process.kill()
     process.wait()
@@ -288,10 +297,27 @@ def _end(process: subprocess.Popen[bytes]) -> None:
             pipe.close()
 
 
+def _children(pid: int) -> list[int]:
+    """Return the children of a process of ours that has not been waited for; its pid is still its."""
+    try:
+        listed = Path(f"/proc/{pid}/task/{pid}/children").read_text(encoding="ascii")
+    except OSError:
+        return _children_by_psutil(pid)
+    return [int(each) for each in listed.split()]
+
+
+def _children_by_psutil(pid: int) -> list[int]:
+    """Return the same where the kernel keeps no such list."""
+    import psutil
+
+    try:
+        return [child.pid for child in psutil.Process(pid).children()]
+    except psutil.Error:
+        return []
+
+
 def _ending_of(code: int, *, has_ended: bool) -> Ending:
     """Return what an exit status means; both tools report a signal as 128 and its number."""
-    import signal
-
     if code == 0 and has_ended:
         return Ending.PASSED
     by_clock = {int(signal.SIGXCPU), int(signal.SIGKILL)}

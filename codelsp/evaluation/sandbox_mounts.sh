@@ -40,4 +40,5 @@ cd /home
 umount -l /old || fail "the old root stays"
 rmdir /old
 mount -o remount,bind,ro / || fail "the root cannot be made read-only"
-exec setpriv --no-new-privs --inh-caps=-all --bounding-set="$capabilities" -- "$@"
+# Not exec: the first process of a namespace does not obey the signals of its own limits.
+setpriv --no-new-privs --inh-caps=-all --bounding-set="$capabilities" -- "$@"

@@ -37,7 +37,7 @@ def is_exact(text: str, hole: Hole) -> bool:
 
     At a line's start the model may write the indentation that the editor has written already.
     """
-    return _without_line_ends(text.lstrip()) == _without_line_ends(hole.middle.lstrip())
+    return without_line_ends(text.lstrip()) == without_line_ends(hole.middle.lstrip())
 
 
 def is_first_line_exact(text: str, hole: Hole) -> bool:
@@ -88,5 +88,6 @@ def is_right(text: str, truth: str) -> bool:
     return bool(kept.strip()) and truth.startswith(kept)
 
 
-def _without_line_ends(text: str) -> str:
+def without_line_ends(text: str) -> str:
+    """Return ``text`` without white space at its end, or at the end of any line."""
     return "\n".join(line.rstrip() for line in text.rstrip().split("\n"))
