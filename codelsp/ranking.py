@@ -44,6 +44,8 @@ class Features:
     """Of the least likely token."""
     first_probability: float
     """Of the first token: whether the model knew how to go on at all."""
+    joint_probability: float
+    """Product of all: the model's own chance that every token is right."""
     log_length: float
     """Natural logarithm of the tokens, over a usual number of them."""
     more_lines: float
@@ -79,6 +81,7 @@ class RankingWeights:
     mean_probability: float = 3.6
     least_probability: float = 0.8
     first_probability: float = 0.6
+    joint_probability: float = 0.0
     log_length: float = -0.25
     more_lines: float = -0.15
     has_ended: float = 0.25
@@ -106,6 +109,7 @@ def features(candidate: Candidate, context: CompletionContext) -> Features:
         mean_probability=0.0 if mean is None else math.exp(min(mean, 0.0)),
         least_probability=math.exp(min(*log_probs, 0.0)) if log_probs else 0.0,
         first_probability=math.exp(min(log_probs[0], 0.0)) if log_probs else 0.0,
+        joint_probability=math.exp(min(sum(log_probs), 0.0)) if log_probs else 0.0,
         log_length=math.log(n_tokens / _USUAL_TOKENS),
         more_lines=float(min(len(split_lines(text.strip())) - 1, _MOST_COUNTED)),
         has_ended=float(candidate.finish_reason is FinishReason.END and not changed),

@@ -39,6 +39,8 @@ class Candidate:
     """The document's text right of the cursor that the range replaces."""
     errors_left: int | None = None
     """Syntax errors around the cursor once the text stands there; None where nobody can say."""
+    sureness: tuple[tuple[int, float], ...] = ()
+    """After each token as generated: visible characters, and log-probability, so far."""
 
     @property
     def mean_log_prob(self) -> float | None:

@@ -38,9 +38,7 @@ Folders = Annotated[
 ]
 Fast = Annotated[bool, typer.Option("--fast", help="A quarter of the work, wider intervals.")]
 Seed = Annotated[int, typer.Option(help="Which files and holes are drawn.")]
-Engine = Annotated[
-    str | None, typer.Option(help="auto, llama.cpp, torch, or the URL of a server.")
-]
+Engine = Annotated[str | None, typer.Option(help="auto, llama.cpp, torch, or the URL of a server.")]
 _DEFAULT_OUTPUT = Path("evaluation")
 _FILES_OF_PACKAGE = 12
 EXIT_INTERRUPTED = 130
@@ -80,7 +78,8 @@ def holes(
     output: Output = _DEFAULT_OUTPUT,
     n_each: Annotated[int, typer.Option("--n", min=1, help="Holes of each kind.")] = 80,
     candidates: Annotated[
-        int, typer.Option(min=0, max=10, help="Candidates for random and oracle; 0 leaves them out.")
+        int,
+        typer.Option(min=0, max=10, help="Candidates for random and oracle; 0 leaves them out."),
     ] = 4,
     across_files: Annotated[
         bool, typer.Option(help="Fill each hole with other files open, too.")
@@ -217,6 +216,43 @@ def infilling(
     _write(output, "infilling", report, infilling_markdown(report))
 
 
+@app.command("threshold")
+def threshold(
+    context: typer.Context,
+    model: Annotated[str | None, typer.Option(help="A model's name, folder or GGUF file.")] = None,
+    output: Output = _DEFAULT_OUTPUT,
+    n_files: Annotated[int, typer.Option("--n", min=1, help="Files to type a function in.")] = 24,
+    right: Annotated[
+        float, typer.Option(min=0, max=1, help="Wanted share of right ones among those shown.")
+    ] = 0.35,
+    files: Folders = None,
+    engine: Engine = None,
+    seed: Seed = 1,
+    fast: Fast = False,
+) -> None:
+    """Find the show threshold, and fit the weights of ranking, on packages kept for that."""
+    from codelsp.evaluation.threshold_run import (
+        run_offers,
+        threshold_markdown,
+        threshold_report,
+    )
+    from codelsp.evaluation.typing_run import TypingPlan
+
+    sources = _sources(files, "tuning", seed)
+    plan = TypingPlan(max(1, n_files // 4) if fast else n_files)
+    (subject,) = _subjects(context.obj, [model] if model else None, engine)
+
+    async def measured() -> Ledger:
+        from codelsp.evaluation.engines import opened
+
+        async with opened(subject.settings) as judged:
+            with _progress(judged.name, None) as tell:
+                return await run_offers(judged, sources, plan, output, tell)
+
+    report = threshold_report(_run(measured()), right)
+    _write(output, "threshold", report, threshold_markdown(report))
+
+
 def _infilling_tasks(data: Sequence[Path] | None, seed: int) -> list[InfillingTask]:
     from codelsp.evaluation.human_eval import (
         InfillingKind,
@@ -241,7 +277,7 @@ def _subjects(
     invocation: Invocation, models: Sequence[str] | None, engine: str | None
 ) -> list[Subject]:
     found = []
-    for model in models or [None]:
+    for model in models or (None,):
         own = invocation.with_options(model=model, engine=engine)
         found.append(Subject(effective_settings(own), own.overrides))
     return found
@@ -270,7 +306,13 @@ def _run(work: Coroutine[Any, Any, Any]) -> Any:
 @contextlib.contextmanager
 def _progress(what: str, total: int | None) -> Iterator[Callable[[int, int], None]]:
     """Draw a bar while inside; what is given is told (done, of how many)."""
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+    from rich.progress import (
+        BarColumn,
+        MofNCompleteColumn,
+        Progress,
+        TextColumn,
+        TimeRemainingColumn,
+    )
 
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn())
     with Progress(*columns, TimeRemainingColumn(), console=make_console(stderr=True)) as bar:
@@ -289,6 +331,8 @@ def _write(folder: Path, name: str, report: dict[str, Any], page: str) -> None:
     (folder / f"{name}.md").write_text(page, encoding="utf-8")
     if name == "holes" and plots.can_draw():
         plots.draw_holes_report(report, folder)
+    if name == "threshold" and plots.can_draw():
+        plots.draw_threshold_report(report, folder)
     console = make_console()
     console.out(page, highlight=False)
     make_console(stderr=True).print(

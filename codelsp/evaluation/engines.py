@@ -91,7 +91,7 @@ async def _ready(engine: Engine) -> ModelInfo:
     while True:
         try:
             return await engine.connect()
-        except EngineLoadingError as error:
+        except EngineLoadingError as error:  # noqa: PERF203  # it is asked ten times a second
             if loop.time() > deadline:
                 raise EngineUnavailableError(f"{error} It took too long.") from error
             await asyncio.sleep(_LOOK_SECONDS)

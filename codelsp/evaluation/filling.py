@@ -20,7 +20,7 @@ from codelsp.candidates.clean import clean
 from codelsp.context.completion_context import CompletionQuery
 from codelsp.engine.port import FinishReason
 from codelsp.evaluation import scoring
-from codelsp.evaluation.holes import Hole, HoleKind
+from codelsp.evaluation.holes import Hole, HoleKind, closing
 from codelsp.evaluation.ngram import Counts, NgramCache
 from codelsp.evaluation.source_files import root_uri
 from codelsp.pipeline.journey import Journey
@@ -239,7 +239,7 @@ def _is_over(text: str, kind: HoleKind) -> bool:
     """Whether what a hole of ``kind`` wants has come."""
     if kind is HoleKind.BLOCK:
         return False
-    if kind is HoleKind.ARGUMENTS and scoring.closing(text, 0, len(text)) is not None:
+    if kind is HoleKind.ARGUMENTS and closing(text, 0, len(text)) is not None:
         return True
     return bool(text.strip()) and "\n" in text.lstrip("\r\n")
 
@@ -277,7 +277,9 @@ def _shown_outcome(
     from codelsp.reply import place as placed
 
     hole = place.hole
-    inserted = scoring.inserted_text(placed(candidate, context, ""), place.document.text, hole.start)
+    inserted = scoring.inserted_text(
+        placed(candidate, context, ""), place.document.text, hole.start
+    )
     text = candidate.text if inserted is None else inserted
     is_right = inserted is not None and scoring.is_right(inserted, hole.middle)
     return {

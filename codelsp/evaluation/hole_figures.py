@@ -26,6 +26,7 @@ SYSTEMS = (
     NGRAM,
     EMPTY,
 )
+_COMPARED = ("exact", "similarity", "right among shown")
 Values = list[tuple[str, float, float]]
 
 
@@ -60,20 +61,18 @@ def hole_figures(
         baselines: Of ``run_baselines``.
         threshold: At which the pipeline shows something.
     """
-    figures = []
+    figures: list[HoleFigure] = []
     for ledger in (*ledgers, baselines):
         model = str(ledger.head.get("model", ""))
         records = list(ledger.records.values())
         for scope in sorted({record["scope"] for record in records}, reverse=True):
             inside = [record for record in records if record["scope"] == scope]
-            for kind, cursor, those in _groups(inside):
-                figures += _of_group(model, scope, kind, cursor, those, threshold)
+            for group in _groups(inside):
+                figures += _of_group(model, scope, group, threshold)
     return figures
 
 
-def differences(
-    ledgers: Sequence[Ledger], baselines: Ledger, threshold: float
-) -> list[HoleFigure]:
+def differences(ledgers: Sequence[Ledger], baselines: Ledger, threshold: float) -> list[HoleFigure]:
     """Return how far the first model is above each baseline and each other model, paired by file.
 
     ``model`` names the first model and what it is compared with.
@@ -81,36 +80,46 @@ def differences(
     if not ledgers:
         return []
     first, *others = ledgers
-    name = str(first.head.get("model", ""))
-    own = [record for record in first.records.values() if record["scope"] == SINGLE]
-    pairs: list[tuple[str, str, list[Record], str]] = [
+    own = _single(first)
+    pairs = [
         (NGRAM, MODEL, list(baselines.records.values()), NGRAM),
         (NO_SUFFIX, MODEL, own, NO_SUFFIX),
     ]
     for other in others:
-        their = [record for record in other.records.values() if record["scope"] == SINGLE]
         label = str(other.head.get("model", ""))
-        pairs += [(label, MODEL, their, MODEL), (label, PIPELINE, their, PIPELINE)]
-    figures = []
-    for label, system, their, their_system in pairs:
-        for kind, cursor, ours in _groups(own):
-            if cursor != ALL:
-                continue
-            matched = [record for record in their if kind in {ALL, record["kind"]}]
-            for metric, values in _metrics(threshold).items():
-                if metric not in {"exact", "similarity", "right among shown"}:
-                    continue
-                apart = difference(values(ours, system), values(matched, their_system))
-                if apart.mean is not None:
-                    figures.append(
-                        HoleFigure(f"{name} - {label}", system, SINGLE, kind, ALL, metric, apart)
-                    )
-    return figures
+        pairs += [(label, system, _single(other), system) for system in (MODEL, PIPELINE)]
+    name = str(first.head.get("model", ""))
+    return [
+        HoleFigure(f"{name} - {label}", system, SINGLE, kind, ALL, metric, apart)
+        for label, system, theirs, their_system in pairs
+        for kind, metric, apart in _apart((own, system), (theirs, their_system), threshold)
+    ]
+
+
+def _apart(
+    ours: tuple[list[Record], str], theirs: tuple[list[Record], str], threshold: float
+) -> Iterable[tuple[str, str, Interval]]:
+    """Yield the paired differences of two systems, for each kind of hole and compared metric."""
+    kinds = (ALL, *sorted({str(record["kind"]) for record in ours[0]}))
+    for kind in kinds:
+        for metric in _COMPARED:
+            values = _metrics(threshold)[metric]
+            one, other = (
+                values([each for each in records if kind in {ALL, each["kind"]}], system)
+                for records, system in (ours, theirs)
+            )
+            apart = difference(one, other)
+            if apart.mean is not None:
+                yield kind, metric, apart
+
+
+def _single(ledger: Ledger) -> list[Record]:
+    return [record for record in ledger.records.values() if record["scope"] == SINGLE]
 
 
 def precision_curve(ledger: Ledger, thresholds: Iterable[float]) -> list[dict[str, Any]]:
     """Return shown and right among shown at each threshold, for a plot and a choice."""
-    records = [record for record in ledger.records.values() if record["scope"] == SINGLE]
+    records = _single(ledger)
     return [
         {
             "threshold": round(threshold, 3),
@@ -131,8 +140,9 @@ def _groups(records: Sequence[Record]) -> Iterable[tuple[str, str, list[Record]]
 
 
 def _of_group(
-    model: str, scope: str, kind: str, cursor: str, records: list[Record], threshold: float
+    model: str, scope: str, group: tuple[str, str, list[Record]], threshold: float
 ) -> Iterable[HoleFigure]:
+    kind, cursor, records = group
     for system in SYSTEMS:
         if not any(system in record["systems"] for record in records):
             continue
@@ -151,9 +161,7 @@ def _metrics(threshold: float) -> dict[str, Callable[[list[Record], str], Values
         "ended": lambda records, system: _flags(records, system, "ended"),
         "end found": lambda records, system: _flags(records, system, "end_found"),
         "shown": lambda records, system: _shown(records, system, threshold),
-        "right among shown": lambda records, system: _right_among_shown(
-            records, system, threshold
-        ),
+        "right among shown": lambda records, system: _right_among_shown(records, system, threshold),
         "bits per character": _bits,
     }
 

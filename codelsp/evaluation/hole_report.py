@@ -31,9 +31,7 @@ _CURSORS = tuple(cursor.value for cursor in CursorClass)
 Figures = dict[tuple[str, ...], dict[str, Any]]
 
 
-def hole_report(
-    ledgers: Sequence[Ledger], baselines: Ledger, threshold: float
-) -> dict[str, Any]:
+def hole_report(ledgers: Sequence[Ledger], baselines: Ledger, threshold: float) -> dict[str, Any]:
     """Return everything that is told of holes, as plain values."""
     return {
         "measured": "holes",
@@ -43,8 +41,7 @@ def hole_report(
         "figures": [each.as_dict() for each in hole_figures(ledgers, baselines, threshold)],
         "differences": [each.as_dict() for each in differences(ledgers, baselines, threshold)],
         "curves": {
-            str(ledger.head.get("model", "")): precision_curve(ledger, _STEPS)
-            for ledger in ledgers
+            str(ledger.head.get("model", "")): precision_curve(ledger, _STEPS) for ledger in ledgers
         },
     }
 
@@ -85,7 +82,9 @@ def _intro(report: Mapping[str, Any]) -> str:
 
 
 def _of_model(figures: Figures, model: str, threshold: float) -> Iterable[str]:
-    def of(metric: str, system: str, kind: str = ALL, cursor: str = ALL, scope: str = SINGLE) -> Any:
+    def of(
+        metric: str, system: str, kind: str = ALL, cursor: str = ALL, scope: str = SINGLE
+    ) -> Any:
         owner = "" if system in {NGRAM, EMPTY} else model
         return figures.get((owner, system, scope, kind, cursor, metric))
 
@@ -180,4 +179,3 @@ def _differences(figures: Sequence[Mapping[str, Any]]) -> str:
 def _key(figure: Mapping[str, Any]) -> tuple[str, ...]:
     names = ("model", "system", "scope", "kind", "cursor", "metric")
     return tuple(str(figure[name]) for name in names)
-

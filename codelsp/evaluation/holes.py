@@ -26,11 +26,13 @@ _LEAST_MIDDLE = 2
 _LEAST_NAME = 4
 _TRIES = 60
 _LIKELY = re.compile(r"(?<=[.(=,\[ ])(?=\S)")
-_NAME = re.compile(r"[^\W\d]\w{%d,}" % (_LEAST_NAME - 1))
+_NAME = re.compile(rf"[^\W\d]\w{{{_LEAST_NAME - 1},}}")
 _CALL = re.compile(r"[\w\])]\(")
 _DEFINES = re.compile(r"\s*(?:async\s+)?(?:def|class|function|fn|func)\b")
 _OPENS = {"indentation": re.compile(r":\s*\Z"), "braces": re.compile(r"\{\s*\Z")}
-_OPERATOR_END = re.compile(r"(?:[=+\-*/%<>&|!]|\b(?:and|or|not|in|is|return|if|elif|while|yield))\s*\Z")
+_OPERATOR_END = re.compile(
+    r"(?:[=+\-*/%<>&|!]|\b(?:and|or|not|in|is|return|if|elif|while|yield))\s*\Z"
+)
 _PAIRS = {"(": ")", "[": "]", "{": "}"}
 
 
@@ -196,7 +198,7 @@ def _arguments(text: str, tree: SyntaxTree, random: Random) -> tuple[int, int] |
 
 
 def closing(text: str, start: int, end: int) -> int | None:
-    """Return where the bracket that is open at ``start`` closes, by counting; None if not in reach."""
+    """Return where the bracket that is open at ``start`` closes; None if not in reach."""
     depth = 1
     for offset in range(start, min(end, len(text), start + MOST_ARGUMENT_CHARS)):
         depth += (text[offset] in _PAIRS) - (text[offset] in _PAIRS.values())

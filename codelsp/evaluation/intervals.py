@@ -35,7 +35,9 @@ class Interval:
 
     def as_dict(self) -> dict[str, Any]:
         """Return everything as plain values, for JSON."""
-        rounded = (None if each is None else round(each, 5) for each in (self.mean, self.low, self.high))
+        rounded = (
+            None if each is None else round(each, 5) for each in (self.mean, self.low, self.high)
+        )
         mean, low, high = rounded
         return {"mean": mean, "low": low, "high": high, "n": self.n, "files": self.n_files}
 

@@ -11,6 +11,8 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass, replace
 from typing import TYPE_CHECKING, Any
 
+from codelsp.candidates.clean import clean
+from codelsp.candidates.sure_part import sure_part
 from codelsp.context.completion_context import CompletionQuery
 from codelsp.document.syntax import parse
 from codelsp.evaluation.scoring import inserted_text
@@ -19,24 +21,30 @@ from codelsp.evaluation.typist import offer_of, runs_of
 from codelsp.pipeline.journey import Journey
 from codelsp.pipeline.pace import Pace
 from codelsp.pipeline.trace import RequestTrace
-from codelsp.ranking import features
+from codelsp.ranking import estimate, features
 from codelsp.reply import place
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
+    from codelsp.candidates.candidate import Candidate
+    from codelsp.context.completion_context import CompletionContext
     from codelsp.document.snapshot import DocumentSnapshot
     from codelsp.evaluation.engines import Judged
     from codelsp.evaluation.ledger import Record
     from codelsp.evaluation.typist import TypingTask
 
-Score = Any
+THRESHOLDS = tuple(step / 20 for step in range(1, 18))
+"""Those that are tried: 0.05 to 0.85."""
+_UNKNOWN = "\0"
+"""What nobody types: a completion that changes what stands around it."""
 
 
 async def offers_in(judged: Judged, task: TypingTask) -> Record:
     """Return, for each run of keys, its length and what is offered after each key.
 
-    A run is ``{"chars": int, "ends": [offsets after each key], "offers": [Offer as dict or None]}``.
+    A run is ``{"chars": int, "ends": [offset after each key], "offers": [[...], ...]}``; offers
+    after one key differ in where they were cut, and say for which thresholds they stand.
     """
     others = tuple(each.snapshot() for each in task.beside)
     text = task.transcript.text
@@ -45,49 +53,61 @@ async def offers_in(judged: Judged, task: TypingTask) -> Record:
     for keys in runs_of(task.transcript.keys):
         truth = "".join(key.text for key in keys)
         ends: list[int] = []
-        offers: list[Record | None] = []
+        offers: list[list[Record]] = []
         for key in keys:
             text = text[: key.offset] + key.text + text[key.offset :]
             ends.append((ends[-1] if ends else 0) + len(key.text))
             document = task.file.snapshot(text)
             tree = parse(document, tree)
             query = CompletionQuery(document, key.offset + len(key.text))
-            found = await _offer(judged, query, tree, others, task.file.package)
-            offers.append(None if found is None else _judged(found, truth[ends[-1] :]))
+            found = await _candidate(judged, query, tree, others, task.file.package)
+            offers.append([] if found is None else _offers(*found, truth[ends[-1] :]))
         runs.append({"chars": len(truth), "ends": ends, "offers": offers})
     return {"file": task.file.key, "package": task.file.package, "runs": runs}
 
 
-def _judged(found: Record, truth: str) -> Record:
-    offer = offer_of(found.pop("inserted"), truth)
-    return {**found, "length": len(offer.text), "taken": offer.taken, "matched": offer.matched}
-
-
-async def _offer(
+async def _candidate(
     judged: Judged,
     query: CompletionQuery,
     tree: Any,
     others: tuple[DocumentSnapshot, ...],
     package: str,
-) -> Record | None:
-    """Return the best candidate at one place, with what is known of it."""
-    journey = Journey(judged.engine, judged.info, replace(judged.settings, threshold=0.0), Pace())
+) -> tuple[Candidate, CompletionContext] | None:
+    """Return the cleaned candidate at one place, whole."""
+    journey = Journey(judged.engine, judged.info, judged.settings, Pace())
     context = journey.gather(query, tree, others, root_uri(package))
     prompt = await journey.write_prompt(context, RequestTrace())
     request = journey.requests(prompt, context)[0]
     journey = replace(journey, pace=Pace())
     generated = await journey.generate(request, context, RequestTrace(), _ignore)
-    best = journey.judge([generated], context, RequestTrace())
-    if not best:
-        return None
-    insertion = place(best[0], context, "")
-    inserted = inserted_text(insertion, query.document.text, query.offset)
+    candidate = clean(generated.as_candidate(context.offset), context)
+    return None if candidate.is_dropped else (candidate, context)
+
+
+def _offers(candidate: Candidate, context: CompletionContext, truth: str) -> list[Record]:
+    """Return what would be offered at each threshold; the same text only once."""
+    found: dict[str, Record] = {}
+    for threshold in THRESHOLDS:
+        cut = sure_part(candidate, context, threshold)
+        if cut.text not in found:
+            found[cut.text] = _judged(cut, context, truth)
+        found[cut.text]["thresholds"].append(threshold)
+    return list(found.values())
+
+
+def _judged(candidate: Candidate, context: CompletionContext, truth: str) -> Record:
+    document = context.query.document.text
+    inserted = inserted_text(place(candidate, context, ""), document, context.offset)
+    offer = offer_of(_UNKNOWN if inserted is None else inserted, truth)
+    known = asdict(features(candidate, context))
     return {
-        "inserted": "\0" if inserted is None else inserted,
-        "score": best[0].score,
-        "mean_log_prob": best[0].mean_log_prob,
-        "log_probs": [round(each, 3) for each in best[0].log_probs],
-        "features": {k: round(v, 4) for k, v in asdict(features(best[0], context)).items()},
+        "thresholds": [],
+        "score": round(estimate(candidate, context), 5),
+        "features": {name: round(value, 4) for name, value in known.items()},
+        "has_log_probs": bool(candidate.log_probs),
+        "length": len(offer.text),
+        "taken": offer.taken,
+        "matched": offer.matched,
     }
 
 
@@ -115,7 +135,7 @@ class Replay:
 def replayed(
     records: Sequence[Record], score: Callable[[Record], float], threshold: float
 ) -> Replay:
-    """Type every record again, shown what scores at least ``threshold``."""
+    """Type every record again, shown what is cut for ``threshold`` and scores that much."""
     replay = Replay()
     for record in records:
         for run in record["runs"]:
@@ -123,10 +143,8 @@ def replayed(
     return replay
 
 
-def _type(
-    run: Record, score: Callable[[Record], float], threshold: float, replay: Replay
-) -> None:
-    at = {end: offer for end, offer in zip(run["ends"], run["offers"], strict=True)}
+def _type(run: Record, score: Callable[[Record], float], threshold: float, replay: Replay) -> None:
+    at = dict(zip(run["ends"], run["offers"], strict=True))
     replay.keys_without += len(run["ends"])
     typed = 0
     while typed < run["chars"]:
@@ -134,7 +152,7 @@ def _type(
         replay.keys_used += 1
         while typed < run["chars"]:
             replay.asked += 1
-            offer = at.get(typed)
+            offer = offer_at(at.get(typed, ()), threshold)
             if offer is None or score(offer) < threshold:
                 break
             replay.shown += 1
@@ -143,6 +161,11 @@ def _type(
             replay.right += 1
             replay.keys_used += 1
             typed += offer["taken"]
+
+
+def offer_at(offers: Sequence[Record], threshold: float) -> Record | None:
+    """Return the offer that stands for ``threshold``, one of ``THRESHOLDS``; None without one."""
+    return next((offer for offer in offers if threshold in offer["thresholds"]), None)
 
 
 def _ignore(_text: str) -> None:

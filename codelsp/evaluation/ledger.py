@@ -117,7 +117,5 @@ def _difference(head: Record | None, wanted: Record) -> str:
     there = (head or {}).get(_HEAD)
     if not isinstance(there, dict):
         return "it has no first line of ours"
-    names = sorted(
-        name for name in {*there, *wanted} if there.get(name) != wanted.get(name)
-    )
+    names = sorted(name for name in {*there, *wanted} if there.get(name) != wanted.get(name))
     return ", ".join(f"{name}: {there.get(name)!r}, not {wanted.get(name)!r}" for name in names[:3])

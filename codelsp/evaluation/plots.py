@@ -69,7 +69,11 @@ def _exact_by_kind(report: Mapping[str, Any]) -> Drawing:
 
 
 def _bars(
-    axes: Any, places: Sequence[float], found: Sequence[dict[str, Any] | None], width: float, label: str
+    axes: Any,
+    places: Sequence[float],
+    found: Sequence[dict[str, Any] | None],
+    width: float,
+    label: str,
 ) -> None:
     kept = [(p, f) for p, f in zip(places, found, strict=True) if f and f["mean"] is not None]
     heights = [100 * f["mean"] for _, f in kept]

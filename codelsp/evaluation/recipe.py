@@ -17,13 +17,13 @@ from typing import TYPE_CHECKING
 from codelsp.directories import data_dir
 from codelsp.errors import BenchmarkError
 
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
-
 if sys.version_info >= (3, 11):
     import tomllib
 else:
-    import tomli as tomllib
+    import tomli as tomllib  # type: ignore[import-not-found,unused-ignore]  # only Python 3.10
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
 
 _RECIPE = Path(__file__).with_name("benchmark.toml")
 _LAST_LINES = 3

@@ -12,8 +12,8 @@ What a program in it meets:
 bubblewrap makes the namespaces where it is installed; else ``unshare`` of util-linux does.  Where
 neither can, nothing is run: ``Sandbox.find`` raises, and says what to install.
 
-It protects against programs that a model wrote, which are wrong more often than hostile.  The kernel
-is shared: who expects attacks on the kernel itself needs a virtual machine around all of this.
+It protects against programs that a model wrote, wrong more often than hostile.  The kernel is
+shared: who expects attacks on the kernel itself needs a virtual machine around all of this.
 """
 
 from __future__ import annotations
@@ -111,7 +111,7 @@ class Sandbox:
             if shutil.which(program) is None:
                 reasons.append(f"{program} is not installed")
                 continue
-            reason = cls(name, limits)._why_not()
+            reason = cls(name, limits).why_not()
             if not reason:
                 return cls(name, limits)
             reasons.append(f"{program} does not work here ({reason})")
@@ -170,7 +170,7 @@ class Sandbox:
             return [*_bubblewrap(self.limits), "--", *inner]
         return [*_unshare(self.limits), *inner]
 
-    def _why_not(self) -> str:
+    def why_not(self) -> str:
         """Return why this sandbox cannot be used, or an empty text."""
         limits = Limits(wall_seconds=_PROBE_SECONDS)
         try:
@@ -237,47 +237,62 @@ def _attended(
     process: subprocess.Popen[bytes], message: bytes, limits: Limits, began: float
 ) -> tuple[bytes, Ending | None]:
     """Feed and read a process until it ends, is too loud, or too late."""
-    assert process.stdin is not None  # noqa: S101  # they are pipes
-    assert process.stdout is not None  # noqa: S101
     deadline = began + limits.wall_seconds
-    output = bytearray()
-    with selectors.DefaultSelector() as ready:
-        os.set_blocking(process.stdin.fileno(), False)
-        os.set_blocking(process.stdout.fileno(), False)
-        ready.register(process.stdin, selectors.EVENT_WRITE)
-        ready.register(process.stdout, selectors.EVENT_READ)
-        while ready.get_map():
-            left = deadline - time.monotonic()
-            if left <= 0:
-                return bytes(output), Ending.TIMED_OUT
-            for key, _ in ready.select(left):
-                if key.fileobj is process.stdin:
-                    message = _written(process, message)
-                    if not message:
-                        ready.unregister(process.stdin)
-                        process.stdin.close()
-                    continue
-                piece = os.read(process.stdout.fileno(), _READ_BYTES)
-                if not piece:
-                    ready.unregister(process.stdout)
-                output += piece[: limits.output_bytes - len(output) + 1]
-                if len(output) > limits.output_bytes:
-                    return bytes(output[: limits.output_bytes]), Ending.TOO_LOUD
-    try:
-        process.wait(max(0.0, deadline - time.monotonic()))
-    except subprocess.TimeoutExpired:
-        return bytes(output), Ending.TIMED_OUT
-    return bytes(output), None
+    talk = _Talk(process, message, limits.output_bytes)
+    ending = talk.until(deadline)
+    if ending is None:
+        try:
+            process.wait(max(0.0, deadline - time.monotonic()))
+        except subprocess.TimeoutExpired:
+            ending = Ending.TIMED_OUT
+    return bytes(talk.output), ending
 
 
-def _written(process: subprocess.Popen[bytes], message: bytes) -> bytes:
-    """Write what the pipe takes, and return the rest; nothing is left if nobody reads."""
-    assert process.stdin is not None  # noqa: S101
-    try:
-        n_written = os.write(process.stdin.fileno(), message[:_READ_BYTES])
-    except BrokenPipeError:
-        return b""
-    return message[n_written:]
+class _Talk:
+    """What goes in and comes out of one process, over pipes that never block us."""
+
+    def __init__(self, process: subprocess.Popen[bytes], message: bytes, most_bytes: int) -> None:
+        assert process.stdin is not None  # noqa: S101  # they are pipes
+        assert process.stdout is not None  # noqa: S101
+        self.output = bytearray()
+        self._stdin, self._stdout = process.stdin, process.stdout
+        self._message, self._most_bytes = message, most_bytes
+
+    def until(self, deadline: float) -> Ending | None:
+        """Talk until the process closes its end; return why it was not let go on."""
+        for pipe in (self._stdin, self._stdout):
+            os.set_blocking(pipe.fileno(), False)
+        with selectors.DefaultSelector() as ready:
+            ready.register(self._stdin, selectors.EVENT_WRITE, self._write)
+            ready.register(self._stdout, selectors.EVENT_READ, self._read)
+            while ready.get_map():
+                left = deadline - time.monotonic()
+                if left <= 0:
+                    return Ending.TIMED_OUT
+                for key, _ in ready.select(left):
+                    if not key.data():
+                        ready.unregister(key.fileobj)
+                if len(self.output) > self._most_bytes:
+                    del self.output[self._most_bytes :]
+                    return Ending.TOO_LOUD
+        return None
+
+    def _write(self) -> bool:
+        """Write what the pipe takes; return whether there is more, and somebody who reads."""
+        try:
+            n_written = os.write(self._stdin.fileno(), self._message[:_READ_BYTES])
+        except BrokenPipeError:
+            n_written = len(self._message)
+        self._message = self._message[n_written:]
+        if not self._message:
+            self._stdin.close()
+        return bool(self._message)
+
+    def _read(self) -> bool:
+        """Read what is there; return whether there may be more."""
+        piece = os.read(self._stdout.fileno(), _READ_BYTES)
+        self.output += piece
+        return bool(piece)
 
 
 def _end(process: subprocess.Popen[bytes]) -> None:
@@ -298,7 +313,7 @@ def _end(process: subprocess.Popen[bytes]) -> None:
 
 
 def _children(pid: int) -> list[int]:
-    """Return the children of a process of ours that has not been waited for; its pid is still its."""
+    """Return the children of a process of ours that has not been waited for."""
     try:
         listed = Path(f"/proc/{pid}/task/{pid}/children").read_text(encoding="ascii")
     except OSError:

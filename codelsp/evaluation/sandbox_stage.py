@@ -1,7 +1,7 @@
 """What runs first inside the sandbox: it limits itself, then becomes the program.
 
-``sandbox.py`` gives this file's text to a fresh interpreter and the program on standard input; it is
-not imported.
+``sandbox.py`` gives this file's text to a fresh interpreter, and the program on standard input; it
+is not imported.
 """
 
 import json

@@ -80,7 +80,7 @@ def matched_length(text: str, truth: str) -> int:
 
 
 def is_right(text: str, truth: str) -> bool:
-    """Whether accepting ``text`` leaves nothing to take back: it begins ``truth`` and says something.
+    """Whether accepting ``text`` leaves nothing to take back: ``truth`` begins with it.
 
     White space at its end does not count against it.
     """

@@ -118,9 +118,7 @@ def from_folders(folders: Sequence[Path], n_per_package: int, seed: int) -> Sour
     return _chosen(files, n_per_package, seed)
 
 
-def _chosen(
-    files: dict[str, tuple[SourceFile, ...]], n_per_package: int, seed: int
-) -> SourceSet:
+def _chosen(files: dict[str, tuple[SourceFile, ...]], n_per_package: int, seed: int) -> SourceSet:
     chosen: list[SourceFile] = []
     for package, own in files.items():
         fit = [file for file in own if _is_fit(file)]
@@ -152,7 +150,11 @@ def _in_folder(folder: Path) -> Iterator[SourceFile]:
         name = path.relative_to(folder).as_posix()
         if any(part.startswith(".") for part in path.relative_to(folder).parts):
             continue
-        if language_of("", name).grammar and path.is_file() and path.stat().st_size <= 4 * MOST_CHARS:
+        if (
+            language_of("", name).grammar
+            and path.is_file()
+            and path.stat().st_size <= 4 * MOST_CHARS
+        ):
             yield from _read(folder.resolve().name, name, path.read_bytes())
 
 

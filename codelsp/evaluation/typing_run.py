@@ -97,5 +97,7 @@ async def run_typing(
 
     tasks = typing_tasks(sources, plan)
     left = [task for task in tasks if task.file.key not in ledger.records]
-    await at_once(left, work, plan.n_at_once, lambda n: tell(len(tasks) - len(left) + n, len(tasks)))
+    await at_once(
+        left, work, plan.n_at_once, lambda n: tell(len(tasks) - len(left) + n, len(tasks))
+    )
     return ledger

@@ -57,7 +57,26 @@ class Generated:
             end=offset,
             log_probs=_log_probs(self.tokens, kept),
             finish_reason=self.finish_reason,
+            sureness=self._sureness(),
         )
+
+    def _sureness(self) -> tuple[tuple[int, float], ...]:
+        """Return visible characters and log-probability so far after each token.
+
+        Forced text has none: it is certain.  Where no token has one, nothing is known.
+        """
+        if all(token.log_prob is None for token in self.tokens):
+            return ()
+        # Of a token that is typed in part, the part that is left counts.
+        surplus = sum(len(token.text) for token in self.tokens) - len(self.text)
+        n_visible, total, found = 0, 0.0, []
+        for token in self.tokens:
+            text = token.text[max(0, surplus) :]
+            surplus -= len(token.text) - len(text)
+            n_visible += len("".join(text.split()))
+            total += token.log_prob or 0.0
+            found.append((n_visible, total))
+        return tuple(found)
 
 
 def _log_probs(tokens: tuple[Token, ...], kept_chars: int) -> tuple[float, ...]:

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 from codelsp.candidates.clean import clean
 from codelsp.candidates.first_line import first_line
 from codelsp.candidates.stream_cut import StreamCut
+from codelsp.candidates.sure_part import sure_part
 from codelsp.context.completion_context import CompletionContext, CompletionQuery, Trigger
 from codelsp.context.gather import ContextPolicy, gather_context
 from codelsp.engine.port import (
@@ -191,6 +192,9 @@ class Journey:
             ]
         with trace.stage("rank"):
             alive = [candidate for candidate in cleaned if not candidate.is_dropped]
+            if context.query.trigger is Trigger.AUTOMATIC:
+                least = self.settings.threshold
+                alive = [sure_part(candidate, context, least) for candidate in alive]
             ranked = rank(alive, context, self.settings.threshold)
         trace.note_candidates([each for each in cleaned if each.is_dropped])
         trace.note_candidates(ranked)

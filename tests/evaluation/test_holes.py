@@ -66,9 +66,7 @@ def test_a_block_is_a_whole_body() -> None:
 
 
 def test_a_name_is_half_typed_in_the_middle_of_an_identifier() -> None:
-    assert {hole.cursor for hole in _drawn(HoleKind.MID_IDENTIFIER)} == {
-        CursorClass.MID_IDENTIFIER
-    }
+    assert {hole.cursor for hole in _drawn(HoleKind.MID_IDENTIFIER)} == {CursorClass.MID_IDENTIFIER}
 
 
 @pytest.mark.parametrize(
@@ -91,7 +89,11 @@ def test_where_the_cursor_stands(line: str, cursor: CursorClass) -> None:
 
 
 def test_comments_and_strings_are_left_alone() -> None:
-    text = 'HELP = """\n' + "word = other(word, word)\n" * 40 + '"""\n\nvalue = compute(first, second)\n'
+    text = (
+        'HELP = """\n'
+        + "word = other(word, word)\n" * 40
+        + '"""\n\nvalue = compute(first, second)\n'
+    )
     holes = draw_holes([SourceFile("a", "a.py", text)], {HoleKind.FULL_LINE: 5}, 1)
 
     assert {hole.middle for hole in holes} <= {"value = compute(first, second)", 'HELP = """'}

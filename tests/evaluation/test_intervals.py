@@ -12,7 +12,9 @@ from codelsp.evaluation.intervals import difference, mean, share
 def _values(rate: float, n_files: int, each: int = 10) -> list[tuple[str, float]]:
     draw = random.Random(7)
     return [
-        (f"file {file}", float(draw.random() < rate)) for file in range(n_files) for _ in range(each)
+        (f"file {file}", float(draw.random() < rate))
+        for file in range(n_files)
+        for _ in range(each)
     ]
 
 

@@ -24,7 +24,7 @@ NAMES = ("bubblewrap", "unshare")
 def box(request: pytest.FixtureRequest) -> Sandbox:
     found = Sandbox(request.param, PATIENT)
     program = {"bubblewrap": "bwrap", "unshare": "unshare"}[request.param]
-    if shutil.which(program) is None or found._why_not():
+    if shutil.which(program) is None or found.why_not():
         pytest.skip(f"{request.param} does not work here")
     return found
 
@@ -250,7 +250,7 @@ def test_several_run_at_the_same_time(box: Sandbox) -> None:
 
 
 def test_without_isolation_nothing_is_run(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(room.shutil, "which", lambda _program: None)
+    monkeypatch.setattr(shutil, "which", lambda _program: None)
 
     with pytest.raises(SandboxError, match="install bubblewrap"):
         Sandbox.find()

@@ -47,7 +47,13 @@ def test_edit_similarity_is_one_less_the_share_that_was_edited() -> None:
 
 @pytest.mark.parametrize(
     ("text", "is_right"),
-    [("self.na", True), ("self.name)", True), ("self.name) ", True), ("self.x", False), (" ", False)],
+    [
+        ("self.na", True),
+        ("self.name)", True),
+        ("self.name) ", True),
+        ("self.x", False),
+        (" ", False),
+    ],
 )
 def test_a_text_is_right_if_it_can_be_typed_on(text: str, is_right: bool) -> None:
     assert scoring.is_right(text, "self.name)") is is_right
