@@ -1,10 +1,11 @@
 """Best first; below the threshold, nothing.
 
 The estimate is a logistic regression over a few figures that cost nothing: what the model thought
-of its own tokens (the mean ranks better than the sum: Chen et al. 2021, section 3.2), how long the
-text is, how it ended, and what the steps of ``candidates`` found.
-The weights were set by hand to a sensible shape; ``features`` is pure, so that they can be fitted
-to what was accepted (see ``evaluation``).
+of its own tokens, how long the text is, how it ended, and what the steps of ``candidates`` found.
+It serves two questions, with weights for each.  *Which of several is best?* is asked when the user
+asks: there the mean over tokens ranks better than the sum (Chen et al. 2021, section 3.2).  *Is the
+one there is right as a whole?* is asked when nobody does: there the product of the probabilities is
+the answer, and no weights that were fitted did better (``codelsp evaluate threshold``).
 """
 
 from __future__ import annotations
@@ -30,6 +31,8 @@ _STEP = "rank"
 _USUAL_TOKENS = 6
 _CHARS_OF_TOKEN = 3.5
 _MOST_COUNTED = 4
+_LEAST_CHANCE = 1e-3
+"""Chances nearer to 0 or 1 are taken for this: a model is not as sure as it says."""
 _WAITS_FOR_MORE = re.compile(r".*(?:[([{,.=+*/%&|<-]|\b(?:and|or|not|in|is|return))\s*", re.DOTALL)
 _SHORTENERS = frozenset(("check_syntax", "cut_repetition", "cut_unfinished", "fit_suffix"))
 
@@ -44,8 +47,8 @@ class Features:
     """Of the least likely token."""
     first_probability: float
     """Of the first token: whether the model knew how to go on at all."""
-    joint_probability: float
-    """Product of all: the model's own chance that every token is right."""
+    joint_log_odds: float
+    """Log-odds of the product of all: of the model's own chance that every token is right."""
     log_length: float
     """Natural logarithm of the tokens, over a usual number of them."""
     more_lines: float
@@ -81,7 +84,7 @@ class RankingWeights:
     mean_probability: float = 3.6
     least_probability: float = 0.8
     first_probability: float = 0.6
-    joint_probability: float = 0.0
+    joint_log_odds: float = 0.0
     log_length: float = -0.25
     more_lines: float = -0.15
     has_ended: float = 0.25
@@ -95,6 +98,22 @@ class RankingWeights:
 
 
 WEIGHTS = RankingWeights()
+"""For several candidates that the user has asked for."""
+UNASKED = RankingWeights(
+    bias=0.0,
+    mean_probability=0.0,
+    least_probability=0.0,
+    first_probability=0.0,
+    joint_log_odds=1.0,
+    log_length=0.0,
+    more_lines=0.0,
+    has_ended=0.0,
+    covers_rest=0.0,
+    waits_for_more=0.0,
+    in_comment=0.0,
+    in_string=0.0,
+)
+"""For the one that nobody asked for: its tokens' joint probability, less what speaks against it."""
 _NAMES = tuple(each.name for each in fields(Features))
 
 
@@ -109,7 +128,7 @@ def features(candidate: Candidate, context: CompletionContext) -> Features:
         mean_probability=0.0 if mean is None else math.exp(min(mean, 0.0)),
         least_probability=math.exp(min(*log_probs, 0.0)) if log_probs else 0.0,
         first_probability=math.exp(min(log_probs[0], 0.0)) if log_probs else 0.0,
-        joint_probability=math.exp(min(sum(log_probs), 0.0)) if log_probs else 0.0,
+        joint_log_odds=_log_odds(sum(log_probs)) if log_probs else 0.0,
         log_length=math.log(n_tokens / _USUAL_TOKENS),
         more_lines=float(min(len(split_lines(text.strip())) - 1, _MOST_COUNTED)),
         has_ended=float(candidate.finish_reason is FinishReason.END and not changed),
@@ -123,10 +142,17 @@ def features(candidate: Candidate, context: CompletionContext) -> Features:
     )
 
 
+def _log_odds(log_probability: float) -> float:
+    chance = math.exp(min(log_probability, 0.0))
+    return math.log(max(chance, _LEAST_CHANCE)) - math.log(max(1.0 - chance, _LEAST_CHANCE))
+
+
 def estimate(
-    candidate: Candidate, context: CompletionContext, weights: RankingWeights = WEIGHTS
+    candidate: Candidate, context: CompletionContext, weights: RankingWeights | None = None
 ) -> float:
     """Return the estimated chance, 0 to 1, that the user wants this very text."""
+    if weights is None:
+        weights = UNASKED if context.query.trigger is Trigger.AUTOMATIC else WEIGHTS
     known = asdict(features(candidate, context))
     log_odds = weights.bias if candidate.log_probs else weights.bias_unknown
     log_odds += sum(getattr(weights, name) * known[name] for name in _NAMES)

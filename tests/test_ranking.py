@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import math
 from dataclasses import fields, replace
 
 import pytest
@@ -11,6 +12,7 @@ from codelsp.ranking import Features, RankingWeights, estimate, features, judge,
 from tests.candidates.contexts import candidate_at, context_at
 
 CONTEXT = context_at("x = <CURSOR>\n")
+ASKED = context_at("x = <CURSOR>\n", trigger=Trigger.INVOKED)
 
 
 def spread(mean: float) -> tuple[float, ...]:
@@ -25,7 +27,7 @@ def of_mean(mean: float, text: str = "compute(first)") -> Candidate:
 
 @pytest.mark.parametrize(("mean", "chance"), [(-0.15, 0.8), (-0.7, 0.45), (-1.5, 0.15)])
 def test_the_estimate_is_near_what_the_table_promises(mean: float, chance: float) -> None:
-    assert estimate(of_mean(mean), CONTEXT) == pytest.approx(chance, abs=0.07)
+    assert estimate(of_mean(mean), ASKED) == pytest.approx(chance, abs=0.07)
 
 
 def test_the_likelier_the_tokens_the_higher_the_estimate() -> None:
@@ -71,7 +73,27 @@ def test_every_feature_has_a_weight() -> None:
     ],
 )
 def test_what_is_seen_moves_the_estimate(better: Candidate, worse: Candidate) -> None:
-    assert estimate(better, CONTEXT) > estimate(worse, CONTEXT)
+    assert estimate(better, ASKED) > estimate(worse, ASKED)
+
+
+def test_unasked_the_estimate_is_the_chance_that_all_tokens_are_right() -> None:
+    candidate = candidate_at(CONTEXT, "name", log_probs=(-0.5, -0.7), finish=FinishReason.CUT)
+
+    assert estimate(candidate, CONTEXT) == pytest.approx(math.exp(-1.2))
+    longer = replace(candidate, log_probs=(-0.5, -0.7, -0.5))
+    assert estimate(longer, CONTEXT) == pytest.approx(math.exp(-1.7))
+
+
+@pytest.mark.parametrize(
+    "worse",
+    [
+        replace(of_mean(-0.1), errors_left=2),
+        replace(of_mean(-0.1), finish_reason=FinishReason.LENGTH),
+        replace(of_mean(-0.1), verdicts=(Verdict("check_syntax", "changed"),)),
+    ],
+)
+def test_unasked_what_speaks_against_it_lowers_the_estimate(worse: Candidate) -> None:
+    assert estimate(worse, CONTEXT) < estimate(of_mean(-0.1), CONTEXT)
 
 
 def test_without_log_probabilities_the_chance_is_even() -> None:

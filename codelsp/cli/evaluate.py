@@ -253,6 +253,34 @@ def threshold(
     _write(output, "threshold", report, threshold_markdown(report))
 
 
+@app.command("report")
+def report(
+    folders: Annotated[list[Path], typer.Argument(help="Folders with finished results.")],
+    output: Annotated[
+        Path | None, typer.Option("--output", "-o", help="File for the page; else it is shown.")
+    ] = None,
+) -> None:
+    """Put the pages of finished commands together."""
+    from codelsp.errors import EvaluationError
+
+    pages = [
+        (folder / f"{name}.md").read_text("utf-8")
+        for folder in folders
+        for name in ("holes", "typing", "infilling", "threshold")
+        if (folder / f"{name}.md").is_file()
+    ]
+    if not pages:
+        raise EvaluationError(
+            f"No results in {', '.join(map(str, folders))}; run `codelsp evaluate holes` or"
+            " another of its commands first."
+        )
+    page = "\n".join(pages)
+    if output is None:
+        make_console().out(page, highlight=False)
+    else:
+        output.write_text(page, encoding="utf-8")
+
+
 def _infilling_tasks(data: Sequence[Path] | None, seed: int) -> list[InfillingTask]:
     from codelsp.evaluation.human_eval import (
         InfillingKind,

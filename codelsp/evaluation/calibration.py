@@ -53,7 +53,7 @@ def study(records: Sequence[Record], wanted_right: float) -> Study:
             offer["package"] = record["package"]
     ways: dict[str, Callable[[Record], float]] = {
         "as it is": lambda offer: float(offer["score"]),
-        "joint probability alone": lambda offer: float(offer["features"]["joint_probability"]),
+        "joint probability alone": _joint,
         "fitted, cross-validated": by_fitted,
     }
     curves = {name: _curve(records, way) for name, way in ways.items()}
@@ -82,6 +82,10 @@ def score_with(weights: RankingWeights, offer: Record) -> float:
     odds = weights.bias if offer["has_log_probs"] else weights.bias_unknown
     odds += sum(getattr(weights, name) * offer["features"][name] for name in NAMES)
     return 1.0 / (1.0 + math.exp(-odds))
+
+
+def _joint(offer: Record) -> float:
+    return 1.0 / (1.0 + math.exp(-float(offer["features"]["joint_log_odds"])))
 
 
 def _cross_validated(records: Sequence[Record]) -> Iterator[tuple[str, RankingWeights]]:

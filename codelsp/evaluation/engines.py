@@ -32,6 +32,8 @@ class Judged:
     sha256: str
     """Of its file; empty where somebody else serves it."""
     settings: Settings
+    path: Path | None = None
+    """Of its file, where it is on this machine."""
 
 
 @contextlib.asynccontextmanager
@@ -58,7 +60,8 @@ async def opened(settings: Settings) -> AsyncIterator[Judged]:
     engine = LlamaDialect(Wire(process.state.url, process.state.api_key))
     try:
         info = await _ready(engine)
-        yield Judged(engine, info, wanted.model.name, file_sha256(wanted.model.path), settings)
+        path = wanted.model.path
+        yield Judged(engine, info, wanted.model.name, file_sha256(path), settings, path)
     finally:
         await engine.close()
         process.close()

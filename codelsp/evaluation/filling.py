@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from codelsp.document.snapshot import DocumentSnapshot
     from codelsp.document.syntax import SyntaxTree
     from codelsp.engine.port import GenerationRequest
+    from codelsp.evaluation.bits import BitsCounter
     from codelsp.evaluation.engines import Judged
     from codelsp.evaluation.source_files import SourceFile, SourceSet
     from codelsp.pipeline.generated import Generated
@@ -71,6 +72,7 @@ class Filler:
     sources: SourceSet
     n_candidates: int = 0
     """How many candidates ``ranked of k`` and its companions have; 0 leaves them out."""
+    bits: BitsCounter | None = None
 
     def __post_init__(self) -> None:
         settings = replace(self.judged.settings, threshold=0.0)
@@ -112,9 +114,10 @@ class Filler:
         outcome = _outcome(place, scoring.cut_to_kind(text, place.hole.kind))
         outcome["ended"] = reason is FinishReason.END
         outcome["mean_log_prob"] = sum(log_probs) / len(log_probs) if log_probs else None
-        outcome["end_found"] = await self._end_found(
-            request, context.dropped_indentation + place.hole.middle
-        )
+        middle = context.dropped_indentation + place.hole.middle
+        outcome["end_found"] = await self._end_found(request, middle)
+        if not place.others:
+            outcome["bits"] = await self._bits(request, middle)
         return {"model": outcome}
 
     async def _without_suffix(self, hole: Hole) -> Outcome:
@@ -158,10 +161,19 @@ class Filler:
         ids = await self.judged.engine.tokenize(request.forced_prefix + middle)
         one = replace(request, prompt=(*request.prompt, *ids), max_tokens=1, forced_prefix="")
         stream = self.judged.engine.generate(one)
+        text = ""
         async with aclosing(stream.tokens):
-            async for _token in stream.tokens:
-                pass
-        return stream.stats is not None and stream.stats.finish_reason is FinishReason.END
+            async for token in stream.tokens:
+                text += token.text
+        reason = stream.stats.finish_reason if stream.stats else FinishReason.CUT
+        return reason is FinishReason.END and not text
+
+    async def _bits(self, request: GenerationRequest, middle: str) -> float | None:
+        """Return the bits of the true middle; None where nothing can tell."""
+        if self.bits is None or isinstance(request.prompt, str):
+            return None
+        ids = await self.judged.engine.tokenize(request.forced_prefix + middle)
+        return round(self.bits.bits(request.prompt, ids), 3)
 
     async def _by_pipeline(self, place: Place) -> dict[str, Outcome]:
         journey = replace(self._shown, pace=Pace())

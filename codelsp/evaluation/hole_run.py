@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from codelsp import __version__
 from codelsp.evaluation.at_once import at_once
+from codelsp.evaluation.bits import BitsCounter
 from codelsp.evaluation.filling import Filler, without_model
 from codelsp.evaluation.holes import HoleKind, by_place, draw_holes
 from codelsp.evaluation.ledger import Ledger
@@ -93,7 +94,8 @@ async def run_holes(
     """
     head = {**plan.head(sources), "model": judged.name, "model_sha256": judged.sha256}
     ledger = Ledger.open(ledger_file(folder, "holes", judged.name), head)
-    filler = Filler(judged, sources, plan.n_candidates)
+    bits = None if judged.path is None else BitsCounter.beside(judged.path)
+    filler = Filler(judged, sources, plan.n_candidates, bits)
     holes = by_place(plan.holes(sources))
     jobs = [(hole, scope) for hole in holes for scope in _scopes(filler, plan)]
     left = [job for job in jobs if _key(*job) not in ledger.records]

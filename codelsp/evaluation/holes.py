@@ -217,7 +217,8 @@ def _block(text: str, tree: SyntaxTree, random: Random) -> tuple[int, int] | Non
     opens = _OPENS.get(tree.language.style)
     if opens is None or not opens.search(above):
         return None
-    block_end = tree.block_end(start)
+    # At its very start a body is not around the cursor yet.
+    block_end = tree.block_end(start + 1)
     if block_end is None or block_end <= end:
         return None
     body = text[start:block_end].rstrip()

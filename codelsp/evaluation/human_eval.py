@@ -1,10 +1,10 @@
 """HumanEval-Infilling: tasks derived on the spot from HumanEval, or read from the original files.
 
-HumanEval: Chen et al. 2021 (arXiv 2107.03374).  Its infilling variants: Bavarian et al. 2022 (arXiv
-2207.14255).  A *single line* is every line of a canonical solution that is not blank, a *multi-line*
-task every run of lines between two such, a *random span* runs between two places drawn from the
-solution, ten times a problem.  The first two come to 1,033 and 5,815 tasks, as published; the spans
-are drawn by our own seed, so they are like the published 1,640, not the same.
+HumanEval: Chen et al. 2021 (arXiv 2107.03374).  Its infilling variants: Bavarian et al. 2022
+(arXiv 2207.14255).  A *single line* is every line of a canonical solution that is not blank, a
+*multi-line* task every run of lines between two such, a *random span* runs between two places drawn
+from the solution, ten times a problem.  The first two come to 1,033 and 5,815 tasks, as published;
+the spans are drawn by our own seed, so they are like the published 1,640, not the same.
 """
 
 from __future__ import annotations
@@ -192,6 +192,8 @@ def _solid_lines(text: str) -> list[tuple[int, int]]:
 def _rows(file: Path) -> Iterator[dict[str, Any]]:
     try:
         raw = _raw(file)
+        if not raw.strip():
+            raise ValueError("it is empty")  # noqa: TRY301  # told with the others
         for line in raw.decode("utf-8").split("\n"):
             if line.strip():
                 yield json.loads(line)

@@ -40,6 +40,8 @@ def test_exact_does_not_mind_white_space_at_line_ends() -> None:
 
 
 def test_edit_similarity_is_one_less_the_share_that_was_edited() -> None:
+    pytest.importorskip("rapidfuzz")
+
     assert scoring.edit_similarity("abcd", "abcd") == 1.0
     assert scoring.edit_similarity("", "abcd") == 0.0
     assert scoring.edit_similarity("abxd", "abcd") == 0.75
