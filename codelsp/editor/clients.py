@@ -9,7 +9,7 @@ test a row.  A client that is not in the table gets ``UNKNOWN``, which assumes t
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import Enum
 from typing import TYPE_CHECKING
 
@@ -99,6 +99,8 @@ class Client:
     version: str = ""
     policy: ClientPolicy = UNKNOWN
     has_inline_completion: bool = False
+    draws_ghost_text: bool = False
+    """Asks ``codelsp/ghostText``, at once after each key, and draws the answer itself."""
     has_progress: bool = False
     has_configuration: bool = False
     """Answers ``workspace/configuration``."""
@@ -117,11 +119,14 @@ class Client:
         inline = dig(capabilities, "textDocument", "inlineCompletion")
         offered = dig(capabilities, "general", "positionEncodings")
         item = ("textDocument", "completion", "completionItem")
+        draws_ghost_text = dig(capabilities, "experimental", "codelsp", "ghostText") is True
+        policy = policy_of(name)
         return cls(
             name=name,
             version=str(dig(info, "version") or ""),
-            policy=policy_of(name),
+            policy=replace(policy, own_debounce_ms=0) if draws_ghost_text else policy,
             has_inline_completion=inline not in (None, False),
+            draws_ghost_text=draws_ghost_text,
             has_progress=dig(capabilities, "window", "workDoneProgress") is True,
             has_configuration=dig(capabilities, "workspace", "configuration") is True,
             has_configuration_registration=_is_dynamic(

@@ -107,5 +107,5 @@ def gives_completion_items(client: Client, settings: Settings) -> bool:
     Never beside ghost text unless the user wants it: the same text must not appear twice.
     """
     if settings.completion_items == "auto":
-        return not client.has_inline_completion
+        return not (client.has_inline_completion or client.draws_ghost_text)
     return settings.completion_items == "always"

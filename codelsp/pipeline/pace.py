@@ -27,6 +27,8 @@ _LEAST_CONTEXT = 256
 _SLOW_TOKENS_PER_SECOND = 20.0
 _SMOOTHING = 0.3
 _LEAST_PREFILL = 64
+# The first token belongs to reading the prompt: engines say that it took next to no time.
+_LEAST_DECODED = 3
 _PAUSE_MS = 1000.0
 
 
@@ -47,7 +49,7 @@ class Pace:
         self.answer_ms = _smoothed(self.answer_ms, elapsed_ms)
         if stats is None:
             return
-        if stats.decoded_tokens and stats.decode_ms:
+        if (stats.decoded_tokens or 0) >= _LEAST_DECODED and stats.decode_ms:
             rate = stats.decoded_tokens / stats.decode_ms * 1e3
             self.decode_tokens_per_second = _smoothed(self.decode_tokens_per_second, rate)
         if stats.prompt_tokens and stats.prompt_ms:

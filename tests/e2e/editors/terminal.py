@@ -1,0 +1,144 @@
+"""A terminal with a real editor in it: keys go in, and the screen is looked at.
+
+``pyte`` is the terminal; nothing here knows any editor.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import os
+import pty
+import re
+import select
+import signal
+import struct
+import subprocess
+import termios
+import time
+from typing import TYPE_CHECKING
+
+import pyte
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping, Sequence
+    from pathlib import Path
+
+PATIENCE_SECONDS = 60.0
+ESCAPE = "\x1b"
+_SLICE_SECONDS = 0.05
+_CONTROL_STRING = re.compile(rb"\x1bP.*?\x1b\\", re.DOTALL)
+
+
+class Terminal:
+    """An editor's process and its screen, 100 columns wide and 30 rows high."""
+
+    def __init__(self, command: Sequence[str], folder: Path, env: Mapping[str, str]) -> None:
+        self.screen = _Screen(100, 30)
+        self._stream = pyte.ByteStream(self.screen)
+        self._master, slave = pty.openpty()
+        fcntl.ioctl(slave, termios.TIOCSWINSZ, struct.pack("HHHH", 30, 100, 0, 0))
+        self.process = subprocess.Popen(
+            command,
+            stdin=slave,
+            stdout=slave,
+            stderr=slave,
+            cwd=folder,
+            env={**env, "TERM": "xterm-256color", "COLORTERM": "truecolor"},
+            start_new_session=True,
+        )
+        os.close(slave)
+        self.screen.answer = self.type
+        self._unfinished = b""
+
+    def type(self, keys: str) -> None:
+        """Press keys, as the bytes that a terminal sends for them."""
+        os.write(self._master, keys.encode())
+
+    def press(self, *keys: str) -> None:
+        """Press keys one by one, looking at the screen between them."""
+        for key in keys:
+            self.type(key)
+            self.look(_SLICE_SECONDS)
+
+    def look(self, seconds: float) -> bool:
+        """Take in what the editor draws within ``seconds``; whether it drew anything."""
+        readable, _, _ = select.select([self._master], [], [], seconds)
+        if not readable:
+            return False
+        try:
+            data = os.read(self._master, 65536)
+        except OSError:  # the editor has ended
+            return False
+        self._stream.feed(self._without_queries(data))
+        return bool(data)
+
+    def _without_queries(self, data: bytes) -> bytes:
+        """Leave out device control strings, which pyte would show; one may come in two parts."""
+        data = _CONTROL_STRING.sub(b"", self._unfinished + data)
+        begun = max(data.rfind(b"\x1bP"), len(data) - 1 if data.endswith(b"\x1b") else -1)
+        self._unfinished = data[begun:] if begun >= 0 else b""
+        return data[: len(data) - len(self._unfinished)]
+
+    @property
+    def lines(self) -> list[str]:
+        """What stands on the screen, without blanks at the ends of lines."""
+        return [line.rstrip() for line in self.screen.display]
+
+    def wait_for(
+        self, condition: Callable[[], object], what: str, seconds: float = PATIENCE_SECONDS
+    ) -> None:
+        """Wait until the screen is as it should be; on failure the screen is in the message."""
+        deadline = time.monotonic() + seconds
+        while not condition():
+            if time.monotonic() > deadline or self.process.poll() is not None:
+                shown = "\n".join(self.lines)
+                raise AssertionError(f"not seen: {what}; the screen:\n{shown}")
+            self.look(_SLICE_SECONDS)
+
+    def wait_for_line(self, line: str) -> None:
+        """Wait until some line of the screen reads ``line``, apart from blanks around it."""
+        self.wait_for(
+            lambda: any(each.strip() == line for each in self.lines), f"the line {line!r}"
+        )
+
+    def wait_for_text(self, text: str) -> None:
+        """Wait until ``text`` stands somewhere on the screen."""
+        self.wait_for(lambda: any(text in each for each in self.lines), f"the text {text!r}")
+
+    def wait_without(self, text: str) -> None:
+        """Wait until ``text`` stands nowhere on the screen."""
+        self.wait_for(
+            lambda: not any(text in each for each in self.lines), f"a screen without {text!r}"
+        )
+
+    def close(self) -> None:
+        """End the editor, and whatever it has started."""
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(self.process.pid, signal.SIGHUP)
+        deadline = time.monotonic() + 5
+        while self.process.poll() is None and time.monotonic() < deadline:
+            self.look(_SLICE_SECONDS)
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(self.process.pid, signal.SIGKILL)
+        self.process.wait()
+        os.close(self._master)
+
+
+class _Screen(pyte.Screen):
+    """A screen that answers when the editor asks the terminal what it is."""
+
+    answer: Callable[[str], None]
+
+    def write_process_input(self, data: str) -> None:
+        self.answer(data)
+
+
+@contextlib.contextmanager
+def terminal(command: Sequence[str], folder: Path, env: Mapping[str, str]) -> Iterator[Terminal]:
+    """Start an editor in a terminal of its own, and end it."""
+    opened = Terminal(command, folder, env)
+    try:
+        yield opened
+    finally:
+        opened.close()
