@@ -90,10 +90,12 @@ if debian sid neovim hx emacs-nox elpa-lsp-mode vim kakoune; then
   patch sid "$root/usr/bin/kak" && command_file kak '' "'$root/usr/bin/kak'"
   lisp=$(echo "$root"/usr/share/emacs/[0-9]*)
   packages=$(find "$root/usr/share/emacs/site-lisp/elpa-src" -mindepth 1 -maxdepth 1 -printf ':%p')
+  dump=$(find "$root/usr/libexec/emacs" -name '*.pdmp')
   patch sid "$root/usr/bin/emacs-nox" &&
     command_file emacs \
-      "EMACSLOADPATH='$lisp/lisp$packages' EMACSDATA='$lisp/etc' EMACSDOC='$lisp/etc'" \
-      "'$root/usr/bin/emacs-nox'" "--dump-file='$(find "$root/usr/libexec/emacs" -name '*.pdmp')'"
+      "EMACSLOADPATH='$lisp/lisp$packages' EMACSDATA='$lisp/etc' EMACSDOC='$lisp/etc' EMACSPATH='$(dirname "$dump")'" \
+      "'$root/usr/bin/emacs-nox'" "--dump-file='$dump'" \
+      "--eval '(setq native-comp-jit-compilation nil native-comp-enable-subr-trampolines nil)'"
 fi
 debian trixie neovim && neovim_of trixie 0.10
 

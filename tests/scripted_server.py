@@ -1,14 +1,10 @@
 """A server whose engine is scripted: what end-to-end tests start as a process.
 
-<<<<<<< HEAD
 ``python -m tests.scripted_server [--text TEXT | --knows FILE] [--delay-ms N] [--tcp | --ws] ...``
-=======
-``python -m tests.scripted_server [--text TEXT] [--delay-ms N] [--tcp | --ws] ...``
 
 With ``--writes JSON`` the engine completes code as someone would who knows how it ends: the JSON is
 a list of lists of texts, the first list for the best candidate, the others for further ones, and
 a text is offered where the cursor's line is its beginning.
->>>>>>> a8572ad (wip neovim)
 """
 
 from __future__ import annotations
@@ -31,12 +27,9 @@ if TYPE_CHECKING:
 def main() -> int:
     parser = argparse.ArgumentParser()
     parser.add_argument("--text", default="scripted")
-<<<<<<< HEAD
     parser.add_argument("--knows", type=Path, help="lines that the model knows by heart")
-    parser.add_argument("--stdio", action="store_true")
-=======
     parser.add_argument("--writes", type=json.loads)
->>>>>>> a8572ad (wip neovim)
+    parser.add_argument("--stdio", action="store_true")
     parser.add_argument("--delay-ms", type=float, default=0.0)
     parser.add_argument("--fails", default="")
     parser.add_argument("--loads", action="store_true")
@@ -51,16 +44,12 @@ def main() -> int:
         from codelsp.engine.scripted import ScriptedEngine
         from codelsp.errors import EngineUnavailableError
 
-<<<<<<< HEAD
         known = arguments.knows.read_text("utf-8").split("\n") if arguments.knows else ()
         engine = ScriptedEngine(knowing(known) if known else [arguments.text])
-=======
-        engine = ScriptedEngine([arguments.text])
         if arguments.writes:
             from tests.writing_engine import WritingEngine
 
             engine = WritingEngine(arguments.writes)
->>>>>>> a8572ad (wip neovim)
         engine.delay_ms = arguments.delay_ms
         engine.is_loading = arguments.loads
         if arguments.fails:

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 import codelsp
-from codelsp.settings.tables import markdown_table
+from codelsp.settings.tables import markdown_table, vim_help_table
 
 ROOT = Path(__file__).parents[1]
 PACKAGE = ROOT / "codelsp"
@@ -82,6 +82,12 @@ def test_the_settings_in_the_documentation_are_those_of_the_program(name: str) -
     assert text == _between_marks(text, "settings", markdown_table()), (
         "put the output of `codelsp settings --markdown` between the comments"
     )
+
+
+def test_the_settings_in_vims_help_are_those_of_the_program() -> None:
+    text = (ROOT / "editors" / "neovim" / "doc" / "codelsp.txt").read_text("utf-8")
+
+    assert vim_help_table() in text, "put the output of `codelsp settings --vim-help` there"
 
 
 def _rooms() -> set[str]:

@@ -32,6 +32,9 @@ def settings(
     markdown: Annotated[
         bool, typer.Option("--markdown", help="Print the documentation's table of all settings.")
     ] = False,
+    vim_help: Annotated[
+        bool, typer.Option("--vim-help", help="Print all settings as Vim's help shows them.")
+    ] = False,
     vs_code: Annotated[
         Path | None,
         typer.Option("--vscode", metavar="FILE", help="Write all settings into a package.json."),
@@ -42,6 +45,11 @@ def settings(
         from codelsp.settings.tables import markdown_table
 
         make_console().out(markdown_table(), end="", highlight=False)
+        return
+    if vim_help:
+        from codelsp.settings.tables import vim_help_table
+
+        make_console().out(vim_help_table(), end="", highlight=False)
         return
     if vs_code is not None:
         write_manifest(vs_code)

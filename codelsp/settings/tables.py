@@ -1,8 +1,9 @@
-"""The settings as others want to read them: a Markdown table, and a JSON schema for VS Code."""
+"""The settings as others want to read them: in Markdown, in Vim's help, as a schema for VS Code."""
 
 from __future__ import annotations
 
 import json
+import textwrap
 from dataclasses import fields
 from typing import TYPE_CHECKING, Any
 
@@ -36,6 +37,18 @@ def _described(field: Field[Any]) -> str:
     if field.metadata["scope"] is Scope.USER:
         text += " Not from a workspace's own files."
     return str(text).replace("|", "\\|")
+
+
+def vim_help_table() -> str:
+    """Return all settings as a list in the form of Vim's help, each with a tag to jump to."""
+    return "\n".join(_vim_help_entry(field) for field in fields(Settings))
+
+
+def _vim_help_entry(field: Field[Any]) -> str:
+    tag = f"*codelsp-{field.name}*"
+    head = f"{field.name} (default `{json.dumps(_plain(field.default))}`)"
+    text = textwrap.wrap(_described(field), 70, break_long_words=False, break_on_hyphens=False)
+    return "\n".join([f"{tag:>78}", head, *(f"        {line}" for line in text)]) + "\n"
 
 
 def vs_code_properties() -> dict[str, Any]:

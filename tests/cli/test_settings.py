@@ -8,7 +8,7 @@ import pytest
 from codelsp.cli import main
 from codelsp.cli.settings import sources_of
 from codelsp.settings import Layer
-from codelsp.settings.tables import markdown_table
+from codelsp.settings.tables import markdown_table, vim_help_table
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -51,3 +51,5 @@ def test_settings_are_told_as_json_and_a_key_is_not(
 def test_the_documentation_gets_its_table(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["settings", "--markdown"]) == 0
     assert capsys.readouterr().out == markdown_table()
+    assert main(["settings", "--vim-help"]) == 0
+    assert capsys.readouterr().out == vim_help_table()

@@ -17,6 +17,8 @@ from codelsp.editor.clients import (
     ClientPolicy,
     policy_of,
 )
+from codelsp.editor.greeting import gives_completion_items
+from codelsp.settings import Settings
 from tests.editor.client_files import initialize_params
 
 
@@ -113,3 +115,13 @@ def test_what_a_client_can_do_besides_is_read() -> None:
     assert client.has_configuration_registration
     assert client.has_completion_registration
     assert client.has_insert_text_mode
+
+
+def test_a_client_that_draws_by_itself_waits_for_nothing_and_wants_no_menu_entries() -> None:
+    draws = {"experimental": {"codelsp": {"ghostText": True}}}
+    client = Client.of({"clientInfo": {"name": "Neovim"}, "capabilities": draws})
+
+    assert client.draws_ghost_text
+    assert client.policy.own_debounce_ms == 0
+    assert client.policy.name == NEOVIM.name
+    assert not gives_completion_items(client, Settings())

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from codelsp.engine.port import FinishReason, GenerationStats
 from codelsp.pipeline.pace import Pace
 from codelsp.settings import Settings
@@ -75,3 +77,13 @@ def test_a_reading_of_a_few_tokens_says_nothing_of_reading_speed() -> None:
     pace.note_stats(_stats(20, prompt_ms=5, read=2), 30)
 
     assert pace.most_context(4096) == 4096
+
+
+def test_a_token_that_came_with_the_prompt_says_nothing_of_decoding_speed() -> None:
+    pace = Pace()
+    pace.note_stats(_stats(2000), 2000)
+    before = pace.decode_tokens_per_second
+    for _ in range(10):
+        pace.note_stats(replace(_stats(0.001), decoded_tokens=1), 30)
+
+    assert pace.decode_tokens_per_second == before

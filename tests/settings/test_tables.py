@@ -14,6 +14,7 @@ from codelsp.settings import Layer, Settings, read_settings
 from codelsp.settings.reading import snake_case
 from codelsp.settings.tables import (
     markdown_table,
+    vim_help_table,
     vs_code_properties,
     with_vs_code_properties,
 )
@@ -97,3 +98,11 @@ def test_the_settings_are_written_into_a_manifest_and_the_rest_of_it_is_kept() -
 def test_a_file_that_is_no_manifest_is_refused(text: str) -> None:
     with pytest.raises(SettingsError, match="no package"):
         with_vs_code_properties(text)
+
+
+def test_vims_help_has_a_tag_for_every_setting_and_no_line_that_is_cut() -> None:
+    lines = vim_help_table().split("\n")
+
+    tags = [line.strip(" *").removeprefix("codelsp-") for line in lines if "*codelsp-" in line]
+    assert tags == [field.name for field in fields(Settings)]
+    assert max(map(len, lines)) <= 78

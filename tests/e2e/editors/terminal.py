@@ -27,7 +27,10 @@ if TYPE_CHECKING:
 PATIENCE_SECONDS = 60.0
 ESCAPE = "\x1b"
 _SLICE_SECONDS = 0.05
-_CONTROL_STRING = re.compile(rb"\x1bP.*?\x1b\\", re.DOTALL)
+_NOT_FOR_PYTE = re.compile(
+    rb"\x1bP.*?\x1b\\|\x1b\[[<=>][0-9;]*[a-zA-Z]|\x1b\[\?[0-9;]*[mnu]", re.DOTALL
+)
+_UNFINISHED = re.compile(rb"\x1b(?:P.*|\[[0-9;<=>?]*)?$", re.DOTALL)
 
 
 class Terminal:
@@ -46,6 +49,8 @@ class Terminal:
             cwd=folder,
             env={**env, "TERM": "xterm-256color", "COLORTERM": "truecolor"},
             start_new_session=True,
+            # Emacs opens the terminal by its name, so it must be the session's own.
+            preexec_fn=lambda: fcntl.ioctl(0, termios.TIOCSCTTY, 0),  # noqa: PLW1509  # no threads
         )
         os.close(slave)
         self.screen.answer = self.type
@@ -74,10 +79,10 @@ class Terminal:
         return bool(data)
 
     def _without_queries(self, data: bytes) -> bytes:
-        """Leave out device control strings, which pyte would show; one may come in two parts."""
-        data = _CONTROL_STRING.sub(b"", self._unfinished + data)
-        begun = max(data.rfind(b"\x1bP"), len(data) - 1 if data.endswith(b"\x1b") else -1)
-        self._unfinished = data[begun:] if begun >= 0 else b""
+        """Leave out what pyte would show or stumble over; it may come in two parts."""
+        data = _NOT_FOR_PYTE.sub(b"", self._unfinished + data)
+        begun = _UNFINISHED.search(data)
+        self._unfinished = begun.group() if begun else b""
         return data[: len(data) - len(self._unfinished)]
 
     @property

@@ -190,7 +190,13 @@ function M.start(bufnr)
   end
   settled.name = 'codelsp'
   settled.root_dir = root_of(bufnr)
-  vim.lsp.start(settled, { bufnr = bufnr, silent = true })
+  local id = vim.lsp.start(settled, { bufnr = bufnr, silent = true })
+  if id then
+    served[id] = served[id] or {}
+    if not vim.tbl_contains(served[id], bufnr) then
+      table.insert(served[id], bufnr)
+    end
+  end
 end
 
 --- Stop the server and start it again, for all buffers it serves.
@@ -242,7 +248,6 @@ function M.setup(given)
     callback = function(event)
       local client = vim.lsp.get_client_by_id(event.data.client_id)
       if client and client.name == 'codelsp' then
-        served[client.id] = vim.list_extend(served[client.id] or {}, { event.buf })
         require('codelsp').ghost.attach(client, event.buf)
         vim.schedule(require('codelsp.status').changed)
       end
