@@ -49,8 +49,9 @@ class Pace:
         self.answer_ms = _smoothed(self.answer_ms, elapsed_ms)
         if stats is None:
             return
-        if (stats.decoded_tokens or 0) >= _LEAST_DECODED and stats.decode_ms:
-            rate = stats.decoded_tokens / stats.decode_ms * 1e3
+        n_decoded = stats.decoded_tokens or 0
+        if n_decoded >= _LEAST_DECODED and stats.decode_ms:
+            rate = n_decoded / stats.decode_ms * 1e3
             self.decode_tokens_per_second = _smoothed(self.decode_tokens_per_second, rate)
         if stats.prompt_tokens and stats.prompt_ms:
             read = stats.prompt_tokens - (stats.prompt_tokens_reused or 0)

@@ -6,18 +6,22 @@ folder.  An editor that is not there is skipped, with a line that says so.
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import psutil
 import pytest
 
 from tests.client import ROOT, environment
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+
+    from tests.e2e.editors.terminal import Terminal
 
 FOLDER = Path(os.environ.get("CODELSP_EDITORS", ROOT / ".editors"))
 
@@ -46,3 +50,17 @@ def scripted(folder: Path, writes: Sequence[Sequence[str]], *more: str) -> list[
     """Return the command of a server that completes code to the texts given."""
     command = [sys.executable, "-m", "tests.scripted_server", "--folder", str(folder)]
     return [*command, "--writes", json.dumps(writes), *more]
+
+
+def servers_of(opened: Terminal) -> list[psutil.Process]:
+    """Return the scripted servers that the editor in a terminal runs now."""
+    children = psutil.Process(opened.process.pid).children(recursive=True)
+    found = []
+    for child in children:
+        with contextlib.suppress(psutil.Error):
+            if (
+                child.status() != psutil.STATUS_ZOMBIE
+                and "tests.scripted_server" in child.cmdline()
+            ):
+                found.append(child)
+    return found

@@ -1,7 +1,8 @@
-"""Helix and Emacs, which show completion items: real editors over the real protocol."""
+"""Helix and Emacs: completion items, and ghost text in lsp-mode, in the real editors."""
 
 from __future__ import annotations
 
+import contextlib
 import json
 from typing import TYPE_CHECKING
 
@@ -32,14 +33,16 @@ EGLOT = """
 (add-hook 'python-mode-hook #'eglot-ensure)
 """
 LSP_MODE = """
-(dolist (part '(mode lens modeline headerline diagnostics completion semantic-tokens inline-completion))
-  (require (intern (format "lsp-%s" part))))  ; installed packages are loaded when they are needed
-(setq lsp-auto-guess-root t)
+; An installed package is loaded part by part, when one is needed.
+(dolist (part '(mode lens modeline headerline diagnostics completion inline-completion))
+  (require (intern (format "lsp-%s" part))))
+(setq lsp-auto-guess-root t lsp-inline-completion-idle-delay 0.1)
 (lsp-register-client
  (make-lsp-client :new-connection (lsp-stdio-connection '({command}))
                   :activation-fn (lsp-activate-on "python")
                   :server-id 'codelsp))
 (add-hook 'python-mode-hook #'lsp)
+(define-key lsp-inline-completion-active-map (kbd "TAB") #'lsp-inline-completion-accept)
 """
 
 
@@ -88,22 +91,37 @@ def _ask_again(opened: Terminal) -> bool:
     return False
 
 
-@pytest.mark.parametrize("package", [EGLOT, LSP_MODE], ids=["eglot", "lsp-mode"])
-def test_emacs_completes_at_point(tmp_path: Path, package: str) -> None:
+def emacs(folder: Path, package: str, file: Path) -> Terminal:
+    """Start an Emacs with a package set up for the scripted server."""
     program = editor("emacs")
     settings = "(setq inhibit-startup-screen t make-backup-files nil create-lockfiles nil)"
-    init = tmp_path / "init.el"
-    init.write_text(settings + package.format(command=lisp(scripted(tmp_path, WRITES))))
-    file = tmp_path / "example.py"
+    init = folder / "init.el"
+    init.write_text(settings + package.format(command=lisp(scripted(folder, WRITES))))
     file.write_text("")
-
     command = [program, "-nw", "-q", "-l", str(init), str(file)]
-    with terminal(command, tmp_path, editor_environment(tmp_path)) as opened:
-        opened.wait_for_text("eglot:" if package == EGLOT else "LSP[codelsp:")
-        opened.wait_without("/starting]")
+    return Terminal(command, folder, editor_environment(folder))
+
+
+def test_eglot_completes_at_point(tmp_path: Path) -> None:
+    file = tmp_path / "example.py"
+    with contextlib.closing(emacs(tmp_path, EGLOT, file)) as opened:
+        opened.wait_for_text("eglot:")
         opened.press(*"return self.")
         opened.type(COMPLETE)
         opened.wait_for_line("return self.name")
+        text = written(opened, file, "\x18\x13")
+
+    assert text.rstrip("\n") == "return self.name"
+
+
+def test_lsp_mode_shows_ghost_text_and_tab_accepts_it(tmp_path: Path) -> None:
+    file = tmp_path / "example.py"
+    with contextlib.closing(emacs(tmp_path, LSP_MODE, file)) as opened:
+        opened.wait_for_text("LSP[codelsp:")
+        opened.wait_without("/starting]")
+        opened.press(*"return self.")
+        opened.wait_for_line("return self.name")
+        opened.press("\t")
         text = written(opened, file, "\x18\x13")
 
     assert text.rstrip("\n") == "return self.name"

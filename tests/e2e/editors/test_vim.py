@@ -6,11 +6,10 @@ import json
 import signal
 from typing import TYPE_CHECKING
 
-import psutil
 import pytest
 
 from tests.client import ROOT
-from tests.e2e.editors.editors import editor, editor_environment, scripted
+from tests.e2e.editors.editors import editor, editor_environment, scripted, servers_of
 from tests.e2e.editors.terminal import ESCAPE, Terminal
 
 if TYPE_CHECKING:
@@ -118,12 +117,16 @@ def test_columns_are_right_behind_letters_of_several_bytes(vim: Vim) -> None:
 def test_a_server_that_is_killed_comes_back(vim: Vim) -> None:
     vim.terminal.press("o", *"return self.")
     vim.terminal.wait_for_line("return self.name")
-    children = psutil.Process(vim.terminal.process.pid).children(recursive=True)
-    first = next(each for each in children if "tests.scripted_server" in each.cmdline())
+    (first,) = servers_of(vim.terminal)
 
     first.send_signal(signal.SIGKILL)
-    vim.terminal.wait_for_line("return self.")
+    vim.terminal.wait_for(
+        lambda: [each.pid for each in servers_of(vim.terminal)] not in ([], [first.pid]),
+        "a new server",
+    )
     vim.wait_attached()
     vim.terminal.press("n")
-
     vim.terminal.wait_for_line("return self.name")
+    vim.terminal.press(TAB)
+
+    assert vim.write() == "total = add()\nreturn self.name\n"
