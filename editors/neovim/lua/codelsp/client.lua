@@ -173,6 +173,19 @@ local function config()
   }
 end
 
+--- Whether a running server can serve a buffer of {given}'s root; also where there is no root,
+--- for which Neovim 0.10 would start one server for each buffer.
+local function serves_too(client, given)
+  local is_stopped
+  if IS_NEW then
+    is_stopped = client:is_stopped()
+  else
+    is_stopped = client.is_stopped()
+  end
+  local has_same_root = client.config.root_dir == given.root_dir
+  return client.name == given.name and not is_stopped and has_same_root
+end
+
 --- Start the server for a buffer, or let the running one serve it too.
 function M.start(bufnr)
   if not vim.api.nvim_buf_is_loaded(bufnr) or not is_wanted(bufnr) then
@@ -190,7 +203,7 @@ function M.start(bufnr)
   end
   settled.name = 'codelsp'
   settled.root_dir = root_of(bufnr)
-  local id = vim.lsp.start(settled, { bufnr = bufnr, silent = true })
+  local id = vim.lsp.start(settled, { bufnr = bufnr, silent = true, reuse_client = serves_too })
   if id then
     served[id] = served[id] or {}
     if not vim.tbl_contains(served[id], bufnr) then

@@ -113,6 +113,13 @@ function M.attach(client, bufnr)
       forget(bufnr)
     end,
   })
+  vim.schedule(function()
+    local is_here = bufnr == vim.api.nvim_get_current_buf()
+    if is_here and vim.startswith(vim.api.nvim_get_mode().mode, 'i') then
+      -- A server that has just come, while someone types.
+      vim.api.nvim_exec_autocmds('CursorMovedI', { buffer = bufnr, modeline = false })
+    end
+  end)
 end
 
 --- Insert the shown candidate, or the part of it that {part_of} takes.
