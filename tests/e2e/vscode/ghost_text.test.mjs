@@ -4,7 +4,7 @@
 import assert from 'node:assert/strict';
 import { after, afterEach, before, test } from 'node:test';
 
-import { Editor, PYTHON, until } from './harness.mjs';
+import { Editor, killed, PYTHON, until } from './harness.mjs';
 
 const KNOWN = [
   'total = price * amount',
@@ -164,7 +164,7 @@ test('a server that is killed is started again, unseen', async () => {
   await window.type('total = pri');
   await window.awaitGhost();
   const before = editor.serverPids('tests.scripted_server');
-  before.forEach((pid) => process.kill(pid, 'SIGKILL'));
+  killed(before);
   await until(() => editor.serverPids('tests.scripted_server').some((pid) => !before.includes(pid)), 'a new server', window);
 
   await window.type('ce');
@@ -180,7 +180,7 @@ test('a server that is killed is started again, unseen', async () => {
 test('a server that dies again and again is told once, and Restart helps', async () => {
   for (let death = 0; death < 6 && (await window.notifications()).length === 0; death += 1) {
     const before = editor.serverPids('tests.scripted_server');
-    before.forEach((pid) => process.kill(pid, 'SIGKILL'));
+    killed(before);
     await until(async () =>
       editor.serverPids('tests.scripted_server').some((pid) => !before.includes(pid)) || (await window.notifications()).length > 0,
     'a new server or a message', window);

@@ -83,7 +83,7 @@ export class Editor {
   }
 
   #killAll() {
-    this.serverPids('').forEach((pid) => process.kill(pid, 'SIGKILL'));
+    killed(this.serverPids(''));
     return false;
   }
 
@@ -266,6 +266,19 @@ export async function until(condition, what, window, patienceMs = PATIENCE_MS) {
       throw new Error(`waited in vain for ${what}`);
     }
     await new Promise((resolve) => setTimeout(resolve, 50));
+  }
+}
+
+/** Kill these processes; one that has gone by itself meanwhile is as good. */
+export function killed(pids) {
+  for (const pid of pids) {
+    try {
+      process.kill(pid, 'SIGKILL');
+    } catch (error) {
+      if (error.code !== 'ESRCH') {
+        throw error;
+      }
+    }
   }
 }
 
