@@ -247,10 +247,14 @@ async def test_a_closed_generation_leaves_the_engine_idle_within_a_token_or_two(
             stream = engine.generate(
                 GenerationRequest(prompt, max_tokens=400, temperature=1.0, seed=seed)
             )
-            for _ in range(5):
-                await stream.tokens.__anext__()
+            n_read = 0
+            # A model may also end by itself before that.
+            async for _ in stream.tokens:
+                n_read += 1
+                if n_read == 5:
+                    break
             await stream.aclose()
-            after.append(await n_decodes(address) - before - 5)
+            after.append(await n_decodes(address) - before - n_read)
 
     assert statistics.median(after) <= 3
     assert max(after) < 200
