@@ -169,17 +169,33 @@ def judge(candidate: Candidate, context: CompletionContext, threshold: float) ->
     return replace(scored, verdicts=(*scored.verdicts, verdict))
 
 
+def saving(candidate: Candidate, context: CompletionContext) -> float:
+    """Return the keys that showing ``candidate`` is expected to save.
+
+    The one that takes it is paid whatever its length.  Its chance is the product of its tokens',
+    or its score, where these are not known.
+    """
+    typed = max(0, context.offset - candidate.start)
+    n_visible = len("".join(candidate.text[typed:].split()))
+    known = candidate.log_probs
+    chance = math.exp(min(sum(known), 0.0)) if known else candidate.score or 0.0
+    return chance * max(0, n_visible - 1)
+
+
 def rank(
     candidates: Iterable[Candidate], context: CompletionContext, threshold: float
 ) -> list[Candidate]:
     """Return ``candidates`` with their scores: those to show best first, then the dropped ones.
 
-    Of candidates that say the same, the best is shown.  Equal scores keep their order.
+    Who asked is shown first what is likeliest; who only types, what is expected to save most.
+
+    Of candidates that say the same, the best is shown.  Equal ones keep their order.
     """
+    unasked = context.query.trigger is Trigger.AUTOMATIC
     judged = [each if each.is_dropped else judge(each, context, threshold) for each in candidates]
     alive = sorted(
         (each for each in judged if not each.is_dropped),
-        key=lambda candidate: candidate.score or 0.0,
+        key=lambda candidate: (saving(candidate, context) if unasked else 0.0, candidate.score),
         reverse=True,
     )
     shown: list[Candidate] = []

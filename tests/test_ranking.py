@@ -116,9 +116,16 @@ def test_the_best_comes_first_and_equals_keep_their_order() -> None:
     texts = {"low": -2.0, "high": -0.1, "same one": -0.5, "same two": -0.5}
     candidates = [of_mean(mean, text) for text, mean in texts.items()]
 
-    shown = [each.text for each in rank(candidates, CONTEXT, 0.0)]
+    shown = [each.text for each in rank(candidates, ASKED, 0.0)]
 
     assert shown == ["high", "same one", "same two", "low"]
+
+
+def test_who_only_types_is_shown_first_what_is_expected_to_save_most_keys() -> None:
+    candidates = [of_mean(-0.1, "name"), of_mean(-0.3, "name_of_the_first")]
+
+    assert [each.text for each in rank(candidates, CONTEXT, 0.0)] == ["name_of_the_first", "name"]
+    assert [each.text for each in rank(candidates, ASKED, 0.0)] == ["name", "name_of_the_first"]
 
 
 def test_of_two_that_say_the_same_the_better_is_shown() -> None:

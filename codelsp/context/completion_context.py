@@ -92,6 +92,8 @@ class CompletionContext:
     """Text from the start of the line to the cursor."""
     line_suffix: str = ""
     """Text from the cursor to the end of the line, line end excluded."""
+    others: tuple[DocumentSnapshot, ...] = ()
+    """The other open documents that may be looked at, most recent first."""
 
     @property
     def offset(self) -> int:

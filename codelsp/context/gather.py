@@ -62,6 +62,8 @@ def gather_context(
         root: URI of the workspace folder; empty for none.
     """
     document, offset = query.document, query.offset
+    # The current document is nothing beside itself, nor is another cell of its name.
+    others = tuple(each for each in others if each.uri != document.uri)
     line = document.line_at(offset)
     line_prefix = document.text[document.line_start(line) : offset]
     line_suffix = document.text[offset : document.line_end(line)]
@@ -86,6 +88,7 @@ def gather_context(
         repository=workspace_name(root),
         line_prefix=line_prefix,
         line_suffix=line_suffix,
+        others=others,
     )
 
 
@@ -99,6 +102,4 @@ def _neighbors(
     if not policy.use_neighbors or policy.neighbor_chars <= 0 or not others:
         return ()
     needs = needs_at(query.document, query.offset, tree)
-    # The current document is no neighbor of itself, nor is another cell of its name.
-    strangers = tuple(each for each in others if each.uri != query.document.uri)
-    return neighbors_of(needs, strangers, policy.neighbor_chars, root)
+    return neighbors_of(needs, others, policy.neighbor_chars, root)

@@ -11,7 +11,6 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass, replace
 from typing import TYPE_CHECKING, Any
 
-from codelsp.candidates.clean import clean
 from codelsp.candidates.sure_part import sure_part
 from codelsp.context.completion_context import CompletionQuery
 from codelsp.document.syntax import parse
@@ -21,7 +20,7 @@ from codelsp.evaluation.typist import offer_of, runs_of
 from codelsp.pipeline.journey import Journey
 from codelsp.pipeline.pace import Pace
 from codelsp.pipeline.trace import RequestTrace
-from codelsp.ranking import estimate, features
+from codelsp.ranking import estimate, features, saving
 from codelsp.reply import place
 
 if TYPE_CHECKING:
@@ -60,35 +59,40 @@ async def offers_in(judged: Judged, task: TypingTask) -> Record:
             document = task.file.snapshot(text)
             tree = parse(document, tree)
             query = CompletionQuery(document, key.offset + len(key.text))
-            found = await _candidate(judged, query, tree, others, task.file.package)
-            offers.append([] if found is None else _offers(*found, truth[ends[-1] :]))
+            found = await _candidates(judged, query, tree, others, task.file.package)
+            offers.append(_offers(*found, truth[ends[-1] :]))
         runs.append({"chars": len(truth), "ends": ends, "offers": offers})
     return {"file": task.file.key, "package": task.file.package, "runs": runs}
 
 
-async def _candidate(
+async def _candidates(
     judged: Judged,
     query: CompletionQuery,
     tree: Any,
     others: tuple[DocumentSnapshot, ...],
     package: str,
-) -> tuple[Candidate, CompletionContext] | None:
-    """Return the cleaned candidate at one place, whole."""
+) -> tuple[list[Candidate], CompletionContext]:
+    """Return the cleaned candidates at one place, whole."""
     journey = Journey(judged.engine, judged.info, judged.settings, Pace())
     context = journey.gather(query, tree, others, root_uri(package))
     prompt = await journey.write_prompt(context, RequestTrace())
     request = journey.requests(prompt, context)[0]
     journey = replace(journey, pace=Pace())
     generated = await journey.generate(request, context, RequestTrace(), _ignore)
-    candidate = clean(generated.as_candidate(context.offset), context)
-    return None if candidate.is_dropped else (candidate, context)
+    cleaned = journey.cleaned([generated], context)
+    return [candidate for candidate in cleaned if not candidate.is_dropped], context
 
 
-def _offers(candidate: Candidate, context: CompletionContext, truth: str) -> list[Record]:
+def _offers(
+    candidates: Sequence[Candidate], context: CompletionContext, truth: str
+) -> list[Record]:
     """Return what would be offered at each threshold; the same text only once."""
     found: dict[str, Record] = {}
     for threshold in THRESHOLDS:
-        cut = sure_part(candidate, context, threshold)
+        cuts = (sure_part(candidate, context, threshold) for candidate in candidates)
+        cut = max(cuts, key=lambda each: saving(each, context), default=None)
+        if cut is None:
+            return []
         if cut.text not in found:
             found[cut.text] = _judged(cut, context, truth)
         found[cut.text]["thresholds"].append(threshold)

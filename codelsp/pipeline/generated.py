@@ -9,6 +9,8 @@ from codelsp.candidates.candidate import Candidate
 from codelsp.engine.port import FinishReason
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from codelsp.engine.port import Token
 
 _LEAST_REMAINDER_CHARS = 8
@@ -57,26 +59,28 @@ class Generated:
             end=offset,
             log_probs=_log_probs(self.tokens, kept),
             finish_reason=self.finish_reason,
-            sureness=self._sureness(),
+            sureness=tuple(self.sums()) if self.has_opinion else (),
         )
 
-    def _sureness(self) -> tuple[tuple[int, float], ...]:
-        """Return visible characters and log-probability so far after each token.
+    @property
+    def has_opinion(self) -> bool:
+        """Whether the engine said how likely it takes this to be."""
+        return any(token.log_prob is not None for token in self.tokens)
 
-        Forced text has none: it is certain.  Where no token has one, nothing is known.
+    def sums(self) -> Iterator[tuple[int, float]]:
+        """Yield visible characters and log-probability so far, after each token.
+
+        Forced text has none: it is certain.
         """
-        if all(token.log_prob is None for token in self.tokens):
-            return ()
         # Of a token that is typed in part, the part that is left counts.
         surplus = sum(len(token.text) for token in self.tokens) - len(self.text)
-        n_visible, total, found = 0, 0.0, []
+        n_visible, total = 0, 0.0
         for token in self.tokens:
             text = token.text[max(0, surplus) :]
             surplus -= len(token.text) - len(text)
             n_visible += len("".join(text.split()))
             total += token.log_prob or 0.0
-            found.append((n_visible, total))
-        return tuple(found)
+            yield n_visible, total
 
 
 def _log_probs(tokens: tuple[Token, ...], kept_chars: int) -> tuple[float, ...]:

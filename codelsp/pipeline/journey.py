@@ -25,10 +25,12 @@ from codelsp.engine.port import (
     Token,
 )
 from codelsp.pipeline.generated import Generated
+from codelsp.pipeline.mixture import mixed
 from codelsp.prompt.build import PromptBudget, as_text, assemble, plan_prompt
 from codelsp.prompt.fim import choose_layout, layout_named
 from codelsp.prompt.prompt import Prompt, TextPiece
 from codelsp.ranking import rank
+from codelsp.recall import recall
 from codelsp.reply import Insertion, place
 
 if TYPE_CHECKING:
@@ -179,6 +181,30 @@ class Journey:
         self.pace.note_stats(stream.stats, elapsed)
         return reader.generated(stream)
 
+    def look_ahead(self, context: CompletionContext) -> None:
+        """Do now what ``judge`` will need, and the model has no part in."""
+        if self.settings.recall:
+            recall(context)
+
+    def _with_recalled(
+        self, generations: Sequence[Generated], context: CompletionContext
+    ) -> list[Generated]:
+        """Return ``generations`` and what the open documents say, each weighed by the other."""
+        tokens = recall(context) if self.settings.recall else ()
+        if not tokens:
+            return list(generations)
+        text = "".join(token.text for token in tokens)
+        recalled = Generated(text, tokens, FinishReason.CUT)
+        heard = generations[0] if generations else None
+        return [*(mixed(each, recalled) for each in generations), mixed(recalled, heard)]
+
+    def cleaned(
+        self, generations: Sequence[Generated], context: CompletionContext
+    ) -> list[Candidate]:
+        """Return the candidates of ``generations``, and of what is recalled, after every step."""
+        opinions = self._with_recalled(generations, context)
+        return [clean(each.as_candidate(context.offset), context) for each in opinions]
+
     def judge(
         self,
         generations: Sequence[Generated],
@@ -187,9 +213,7 @@ class Journey:
     ) -> list[Candidate]:
         """Return the candidates worth showing, best first."""
         with trace.stage("clean"):
-            cleaned = [
-                clean(generated.as_candidate(context.offset), context) for generated in generations
-            ]
+            cleaned = self.cleaned(generations, context)
         with trace.stage("rank"):
             alive = [candidate for candidate in cleaned if not candidate.is_dropped]
             if context.query.trigger is Trigger.AUTOMATIC:

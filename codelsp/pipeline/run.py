@@ -105,6 +105,9 @@ class Run:
             await self._slots.acquire()
         try:
             prompt = await self._journey.write_prompt(self._context, self._trace)
+            # When the loop turns next, the engine has its prompt.
+            loop = asyncio.get_running_loop()
+            loop.call_soon(self._journey.look_ahead, self._context)
             found: list[Generated] = []
             for request in self._journey.requests(prompt, self._context):
                 watch = self._watch if not found else _ignore

@@ -135,6 +135,11 @@ class Settings:
         help_text="Most tokens of a prompt given to other documents.",
         between=(0, 65536),
     )
+    recall: bool = _setting(
+        default=True,
+        help_text="Complete also by what the open documents say elsewhere; it weighs the model's"
+        " own words, and needs no model.",
+    )
     disabled_languages: tuple[str, ...] = _setting(
         default=(), help_text="Language ids without completions."
     )

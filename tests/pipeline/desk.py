@@ -51,7 +51,7 @@ class Desk:
         # What tells our own models, in SPM order, from others with the same spellings.
         tokens = {**engine.info.special_tokens, "<|reserved_0|>": 7}
         engine.info = replace(engine.info, special_tokens=tokens)
-        chosen = replace(Settings(threshold=0.0, speculate=False), **settings)
+        chosen = replace(Settings(threshold=0.0, speculate=False, recall=False), **settings)
         completer = Completer(store, lambda _settings: engine, chosen)
         desk = cls(engine, completer, store, uri)
         completer.on_status = desk.statuses.append
