@@ -341,7 +341,7 @@ def test_a_folder_of_safetensors_is_not_for_llama_cpp(tmp_path: Path) -> None:
     (tmp_path / "model.safetensors").write_bytes(b"")
 
     with pytest.raises(EngineUnavailableError, match="codelsp export"):
-        ensured(model=str(tmp_path))
+        ensured(model=str(tmp_path), engine="llama.cpp")
 
 
 def test_an_engine_that_is_too_slow_to_start_is_ended_and_said_so() -> None:
