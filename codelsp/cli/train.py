@@ -174,7 +174,7 @@ def validate(
     with limited(threads):
         for name in models:
             report = validator.measure(load_model(name).to(machine.device), machine)
-            console.print(f"[bold]{name}[/]: {figures(report)}", highlight=False)
+            console.print(f"[bold]{name}[/]: {figures(report)}", highlight=False, soft_wrap=True)
 
 
 @app.command("pack")
