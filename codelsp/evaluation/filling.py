@@ -11,6 +11,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from contextlib import aclosing
 from dataclasses import asdict, dataclass, replace
 from functools import lru_cache
@@ -116,7 +117,7 @@ class Filler:
         outcome["mean_log_prob"] = sum(log_probs) / len(log_probs) if log_probs else None
         middle = context.dropped_indentation + place.hole.middle
         outcome["end_found"] = await self._end_found(request, middle)
-        if not place.others:
+        if place.hole.kind is HoleKind.REST_OF_LINE and not place.others:
             outcome["bits"] = await self._bits(request, middle)
         return {"model": outcome}
 
@@ -173,7 +174,8 @@ class Filler:
         if self.bits is None or isinstance(request.prompt, str):
             return None
         ids = await self.judged.engine.tokenize(request.forced_prefix + middle)
-        return round(self.bits.bits(request.prompt, ids), 3)
+        # In a thread: the engine's connections are not to wait for it.
+        return round(await asyncio.to_thread(self.bits.bits, request.prompt, ids), 3)
 
     async def _by_pipeline(self, place: Place) -> dict[str, Outcome]:
         journey = replace(self._shown, pace=Pace())
