@@ -12,6 +12,7 @@ once, which is how a cancel reaches the engine.
 
 from __future__ import annotations
 
+import asyncio
 import json
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -45,6 +46,8 @@ class Deadlines:
     connect: float = 3.0
     silence: float = 60.0
     """Without a single byte: a long prompt on a slow machine, or an engine that hangs."""
+    turn: float = 20.0
+    """For one of our own connections to be free."""
 
 
 class Wire:
@@ -98,7 +101,7 @@ class Wire:
                 async for chunk in response.aiter_stream():
                     yield chunk
         finally:
-            await response.aclose()
+            await _closed(response)
 
     async def close(self) -> None:
         """Close all connections; the next request opens one again."""
@@ -111,7 +114,7 @@ class Wire:
         try:
             content = await self._read(response)
         finally:
-            await response.aclose()
+            await _closed(response)
         if response.status not in _SUCCESS:
             raise error_from_status(self.url, response.status, content)
         try:
@@ -137,6 +140,10 @@ class Wire:
             except (httpcore.ReadError, httpcore.WriteError, httpcore.RemoteProtocolError):
                 if not may_be_stale:
                     raise
+            except httpcore.PoolTimeout:
+                # All connections are taken, by whatever has kept them: begin anew.
+                await self.close()
+                pool = self._open_pool()
             return await pool.handle_async_request(self._request(method, path, body))
 
     @contextmanager
@@ -166,7 +173,11 @@ class Wire:
             headers=headers,
             content=content,
             extensions={
-                "timeout": {"connect": self._deadlines.connect, "read": self._deadlines.silence}
+                "timeout": {
+                    "connect": self._deadlines.connect,
+                    "read": self._deadlines.silence,
+                    "pool": self._deadlines.turn,
+                }
             },
         )
 
@@ -192,6 +203,15 @@ class Wire:
                 if len(content) > _MOST_ANSWER_BYTES:
                     raise not_understood(self.url, content[:100])
         return content
+
+
+async def _closed(response: httpcore.Response) -> None:
+    """Close ``response`` to the end, whoever is cancelled meanwhile.
+
+    A closing that is broken off leaves its connection taken for ever, and after a few of them
+    every request waits for one that is free.
+    """
+    await asyncio.shield(response.aclose())
 
 
 def _split(url: str) -> SplitResult:

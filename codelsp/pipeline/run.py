@@ -96,9 +96,13 @@ class Run:
         return cursor >= query.offset and self.agrees(latest, cursor)
 
     def abort(self) -> None:
-        """Close the stream; riders get None."""
-        self._is_aborted = True
-        self._task.cancel()
+        """Close the stream; riders get None.
+
+        Once only: a second cancellation would break into the closing that the first one began.
+        """
+        if not self._is_aborted:
+            self._is_aborted = True
+            self._task.cancel()
 
     async def _work(self) -> tuple[Generated, ...]:
         with self._trace.stage("wait for a slot"):

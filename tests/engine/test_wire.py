@@ -6,6 +6,7 @@ import shutil
 import ssl
 import subprocess
 import sys
+from contextlib import aclosing
 from typing import TYPE_CHECKING
 
 import pytest
@@ -26,7 +27,7 @@ if TYPE_CHECKING:
 
 @contextlib.asynccontextmanager
 async def wire_to(server: FakeServer, api_key: str = "") -> AsyncIterator[Wire]:
-    wire = Wire(server.url, api_key, Deadlines(connect=2, silence=5))
+    wire = Wire(server.url, api_key, Deadlines(connect=2, silence=5, turn=0.5))
     try:
         yield wire
     finally:
@@ -129,6 +130,32 @@ async def test_other_requests_go_on_while_one_streams_and_is_closed() -> None:
         await stream.aclose()
         assert await wire.get_json("/x") == {"ok": True}
         gate.set()
+
+
+@pytest.mark.parametrize("pauses", [0, 1, 2, 3])
+async def test_readers_cancelled_again_and_again_leave_connections_for_others(pauses: int) -> None:
+    async def endless() -> AsyncIterator[bytes]:
+        while True:
+            yield b"data: x\n\n"
+            await asyncio.sleep(0.005)
+
+    async def read(wire: Wire) -> None:
+        async with aclosing(wire.stream("/s", {})) as chunks:
+            async for _ in chunks:
+                pass
+
+    routes = {"/s": Reply(chunks=endless), "/x": Reply({"ok": True})}
+    async with FakeServer(routes) as server, wire_to(server) as wire:
+        for _ in range(20):
+            reader = asyncio.ensure_future(read(wire))
+            await asyncio.sleep(0.02)
+            reader.cancel()
+            for _ in range(pauses):
+                await asyncio.sleep(0)
+            reader.cancel()
+            await asyncio.wait([reader])
+
+        assert await asyncio.wait_for(wire.get_json("/x"), 5) == {"ok": True}
 
 
 async def test_megabytes_come_through_whole() -> None:
