@@ -101,11 +101,18 @@ class Terminal:
                 raise AssertionError(f"not seen: {what}; the screen:\n{shown}")
             self.look(_SLICE_SECONDS)
 
+    def shows_line(self, line: str, seconds: float = 0.0) -> bool:
+        """Whether some line reads ``line`` within ``seconds``, apart from blanks around it."""
+        deadline = time.monotonic() + seconds
+        while not (is_there := any(each.strip() == line for each in self.lines)):
+            if time.monotonic() > deadline:
+                break
+            self.look(_SLICE_SECONDS)
+        return is_there
+
     def wait_for_line(self, line: str) -> None:
         """Wait until some line of the screen reads ``line``, apart from blanks around it."""
-        self.wait_for(
-            lambda: any(each.strip() == line for each in self.lines), f"the line {line!r}"
-        )
+        self.wait_for(lambda: self.shows_line(line), f"the line {line!r}")
 
     def wait_for_text(self, text: str) -> None:
         """Wait until ``text`` stands somewhere on the screen."""
