@@ -69,7 +69,7 @@ test('a wheel on this machine is installed without a network, and starts', async
   const folder = newFolder();
   const lines: string[] = [];
 
-  const problem = await withVariables({ PIP_NO_INDEX: '1' }, async () =>
+  const problem = await withVariables({ PIP_NO_INDEX: '1', PIP_QUIET: '0' }, async () =>
     install(options(folder, { package: await wheel(), report: (line) => lines.push(line) })));
 
   assert.equal(problem, undefined);
