@@ -94,9 +94,12 @@ def holes(
     from codelsp.evaluation.hole_run import HolePlan, run_baselines, run_holes
 
     sources = _sources(files, "report", seed)
-    plan = HolePlan(max(1, n_each // 4) if fast else n_each, seed=seed, n_candidates=candidates)
-    if not across_files:
-        plan = HolePlan(plan.n_each, across_files=False, seed=seed, n_candidates=candidates)
+    plan = HolePlan(
+        max(1, n_each // 4) if fast else n_each,
+        across_files=across_files,
+        seed=seed,
+        n_candidates=candidates,
+    )
     subjects = _subjects(context.obj, model, engine)
 
     async def measured() -> tuple[list[Ledger], Ledger]:

@@ -9,6 +9,7 @@ wire says only what it thinks of its own.
 from __future__ import annotations
 
 import math
+import sys
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -48,8 +49,11 @@ def _both(log_prob: float, beside: float | None) -> float:
     """Return the log-probability of a beginning that ``beside`` agrees with, or does not (None)."""
     chance = math.exp(log_prob)
     if beside is None:
-        return math.log(_DISSENT * chance)
-    return math.log(1.0 - (1.0 - chance) * (1.0 - math.exp(beside)))
+        together = _DISSENT * chance
+    else:
+        together = 1.0 - (1.0 - chance) * (1.0 - math.exp(beside))
+    # What neither takes for possible has no logarithm any more.
+    return math.log(max(together, sys.float_info.min))
 
 
 def _visible(text: str) -> str:

@@ -54,6 +54,13 @@ def test_a_chance_never_grows_with_the_text() -> None:
     assert found == sorted(found, reverse=True)
 
 
+def test_what_nobody_takes_for_possible_is_no_error() -> None:
+    model = Generated("ab", (Token("ab", -5000.0),), FinishReason.CUT)
+
+    for words in (generated(("x", 0.5)), model):
+        assert chances(mixed(model, words)) == [0.0]
+
+
 def test_forced_text_stays_certain() -> None:
     model = generated(("na", None), ("me", 0.5))
 
