@@ -173,6 +173,8 @@ def _body(request: GenerationRequest) -> dict[str, object]:
         "timings_per_token": True,
         "n_probs": int(request.want_log_probs),
     }
+    if request.top_k is not None:
+        body["top_k"] = request.top_k
     if request.forced_prefix:
         body["grammar"] = grammar_for_prefix(without_lone_surrogates(request.forced_prefix))
     if isinstance(request.prompt, str):

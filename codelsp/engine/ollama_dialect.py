@@ -111,6 +111,7 @@ class OllamaDialect:
                 "top_p": request.top_p,
                 "seed": request.seed,
                 "stop": list(request.stop_texts),
+                **({} if request.top_k is None else {"top_k": request.top_k}),
             },
         }
 

@@ -160,6 +160,8 @@ class OpenAIDialect:
             body["logprobs"] = 1
         if request.stop_texts:
             body["stop"] = list(request.stop_texts)[: None if self._is_vllm else 4]
+        if self._is_vllm and request.top_k is not None:
+            body["top_k"] = request.top_k
         if self._is_vllm and request.stop_ids:
             body["stop_token_ids"] = list(request.stop_ids)
         return body

@@ -54,6 +54,8 @@ class GenerationRequest:
     max_tokens: int
     temperature: float = 0.0
     top_p: float = 0.95
+    top_k: int | None = None
+    """Draw among so many of the likeliest tokens; 0 among all, None as the engine usually does."""
     seed: int = 0
     stop_ids: tuple[int, ...] = ()
     """Tokens that end the generation; they are not part of the text."""

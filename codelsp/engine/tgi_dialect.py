@@ -102,6 +102,8 @@ def _body(request: GenerationRequest) -> dict[str, object]:
         }
         if 0 < request.top_p < 1:
             parameters["top_p"] = request.top_p
+        if request.top_k:
+            parameters["top_k"] = request.top_k
     return {"inputs": without_lone_surrogates(str(request.prompt)), "parameters": parameters}
 
 

@@ -175,6 +175,15 @@ async def test_the_request_asks_for_what_completion_needs() -> None:
     assert "grammar" not in body
 
 
+@pytest.mark.parametrize("top_k", [None, 0, 40])
+async def test_an_engine_keeps_its_own_top_k_until_one_is_asked_for(top_k: int | None) -> None:
+    request = GenerationRequest((1,), max_tokens=8, top_k=top_k)
+    _, _, body = await generated(llama_completion("a"), request)
+
+    assert body.get("top_k") == top_k
+    assert ("top_k" in body) == (top_k is not None)
+
+
 async def test_log_probabilities_that_nobody_wants_are_not_computed() -> None:
     request = GenerationRequest((1,), max_tokens=8, want_log_probs=False)
     _, _, body = await generated(llama_completion("a"), request)
