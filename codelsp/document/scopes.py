@@ -130,7 +130,7 @@ def _scope(source: Source, node: Node) -> Scope | None:
         return None
     signature_end = _signature_end(source, node, body)
     start = _first_on_line(source, node)
-    name = "" if kind == "block" else _name(source, node)
+    name = "" if kind == "block" else name_of(source, node)
     return Scope(kind, name, start, end_of(node), signature_end)
 
 
@@ -157,7 +157,8 @@ def _signature_end(source: Source, node: Node, body: Node | None) -> int:
     return last_solid(source.text, start, start_of(node))
 
 
-def _name(source: Source, node: Node) -> str:
+def name_of(source: Source, node: Node) -> str:
+    """Return the name of a function or class, or of what it is assigned to; empty without one."""
     own = node.child_by_field_name("name") or _declared(node)
     named = own or _assigned(node) or node.child_by_field_name("type")
     return source.text[start_of(named) : end_of(named)] if named is not None else ""

@@ -4,15 +4,17 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from codelsp.document import blocks, scopes, statements, text_kinds
+from codelsp.document import blocks, functions, scopes, statements, text_kinds
 from codelsp.document.edit import edit_between, replace
 from codelsp.document.focus import MIN_CHARS, Focus, gaps_around, parse_focus
+from codelsp.document.functions import Docstring, Function
 from codelsp.document.grammars import NODE_TYPES
 from codelsp.document.languages import language_of
 from codelsp.document.nodes import Source, error_count, path_over
 from codelsp.document.parsing import parse_text, tell
 from codelsp.document.safety import is_parsable
 from codelsp.document.scopes import Scope
+from codelsp.document.signatures import Parameter
 from codelsp.document.text_kinds import TextKind
 
 if TYPE_CHECKING:
@@ -24,7 +26,7 @@ if TYPE_CHECKING:
     from codelsp.document.languages import Language
     from codelsp.document.snapshot import DocumentSnapshot
 
-__all__ = ["Scope", "SyntaxTree", "TextKind", "parse"]
+__all__ = ["Docstring", "Function", "Parameter", "Scope", "SyntaxTree", "TextKind", "parse"]
 
 _WHOLE_BUDGET_MS = 1_000
 _EDIT_BUDGET_MS = 150
@@ -64,6 +66,17 @@ class SyntaxTree:
     def scopes_at(self, offset: int) -> tuple[Scope, ...]:
         """Return the functions, classes and blocks around ``offset``, outermost first."""
         return scopes.scopes_at(self._around(offset, offset), offset)
+
+    def function_at(self, offset: int) -> Function | None:
+        """Return the innermost function with a name around ``offset``.
+
+        Its decorators, and the comment that documents it, belong to it.
+        """
+        return functions.function_at(self._around(offset, offset), offset)
+
+    def functions(self) -> tuple[Function, ...]:
+        """Return every function of the document that has a name, in order of appearance."""
+        return functions.functions_in(self._around(0, len(self.document.text)))
 
     def import_spans(self) -> tuple[tuple[int, int], ...]:
         """Return the spans of the import statements, in order; ends are exclusive."""
