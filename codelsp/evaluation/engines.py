@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from codelsp.errors import EngineLoadingError, EngineUnavailableError
+from codelsp.evaluation.figures import usable_cores
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -37,8 +38,13 @@ class Judged:
 
 
 @contextlib.asynccontextmanager
-async def opened(settings: Settings) -> AsyncIterator[Judged]:
+async def opened(settings: Settings, *, spare_cores: int = 0) -> AsyncIterator[Judged]:
     """Start an engine that no editor uses, or connect to the one at a URL.
+
+    Args:
+        settings: Which model and engine.
+        spare_cores: So many are left to others, programs that are run meanwhile say, unless the
+            setting ``threads`` is set.
 
     Raises:
         ModelError: there is no such model.
@@ -56,6 +62,8 @@ async def opened(settings: Settings) -> AsyncIterator[Judged]:
 
     wanted = wanted_engine(settings)
     alone = replace(wanted.options(), state="", log="", idle_seconds=0.0)
+    if spare_cores and not alone.threads:
+        alone = replace(alone, threads=max(1, usable_cores() - spare_cores))
     process = await asyncio.to_thread(start_tied, alone, _START_SECONDS)
     engine = LlamaDialect(Wire(process.state.url, process.state.api_key))
     try:

@@ -64,12 +64,13 @@ def median(samples: Sequence[float]) -> float | None:
 def machine() -> str:
     """Return what a reader needs to compare: processor, cores, system, Python."""
     return (
-        f"{_processor()}, {_usable_cores()} cores, {platform.system()} {platform.machine()},"
+        f"{_processor()}, {usable_cores()} cores, {platform.system()} {platform.machine()},"
         f" Python {platform.python_version()}"
     )
 
 
-def _usable_cores() -> int:
+def usable_cores() -> int:
+    """Return how many cores this process may use."""
     if hasattr(os, "sched_getaffinity"):
         return len(os.sched_getaffinity(0))
     return os.cpu_count() or 1

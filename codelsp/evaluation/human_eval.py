@@ -58,6 +58,10 @@ class Problem:
     test: str
     entry_point: str
 
+    def program(self, text: str) -> str:
+        """Return the program with ``text`` after the prompt, and the call of its tests after it."""
+        return f"{self.prompt}{text}\n{self.test}\ncheck({self.entry_point})\n"
+
 
 @dataclass(frozen=True)
 class InfillingTask:

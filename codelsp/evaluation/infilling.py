@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import ast
 import asyncio
 from contextlib import aclosing
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from codelsp import __version__
@@ -18,6 +17,7 @@ from codelsp.evaluation.hole_run import BASELINES, ledger_file
 from codelsp.evaluation.human_eval import InfillingKind
 from codelsp.evaluation.ledger import Ledger
 from codelsp.evaluation.ngram import Counts, NgramCache
+from codelsp.evaluation.programs import Checker, is_python
 from codelsp.evaluation.scoring import edit_similarity, without_line_ends
 from codelsp.pipeline.journey import Journey
 from codelsp.pipeline.pace import Pace
@@ -74,25 +74,6 @@ class Answer:
     """Whether the model ended it; None where nothing could say."""
 
 
-@dataclass
-class Checker:
-    """Says whether programs pass; the same program is run once."""
-
-    sandbox: Sandbox | None
-    _known: dict[str, bool] = field(default_factory=dict)
-
-    async def passes(self, program: str) -> bool | None:
-        """Return whether ``program`` runs to its end; None where nothing is run."""
-        if self.sandbox is None:
-            return None
-        if not _is_python(program):
-            return False
-        if program not in self._known:
-            run = await asyncio.to_thread(self.sandbox.run, program)
-            self._known[program] = run.has_passed
-        return self._known[program]
-
-
 async def run_infilling(
     judged: Judged | None, plan: InfillingPlan, folder: Path, tell: Callable[[int, int], None]
 ) -> Ledger:
@@ -134,7 +115,7 @@ async def _record(task: InfillingTask, answer: Answer, checker: Checker) -> Reco
         "exact": is_exact(task, text),
         "similarity": round(edit_similarity(text, task.middle), 4),
         "ended": answer.has_ended,
-        "parses": _is_python(program),
+        "parses": is_python(program),
         "passed": await checker.passes(program),
     }
 
@@ -191,18 +172,6 @@ def _by_ngram(task: InfillingTask) -> str:
         return bool(text.strip()) and text.lstrip("\n").count("\n") >= n_lines
 
     return cut(task, cache.continued(task.prefix, is_done, _NGRAM_TOKENS))
-
-
-def _is_python(program: str) -> bool:
-    import warnings
-
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            ast.parse(program)
-    except (SyntaxError, ValueError, RecursionError, MemoryError):
-        return False
-    return True
 
 
 def kinds_of(tasks: Sequence[InfillingTask]) -> list[InfillingKind]:

@@ -7,7 +7,7 @@ what varies from file to file then falls out of their difference.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -85,6 +85,21 @@ def share(values: Sequence[tuple[str, float, float]]) -> Interval:
 def mean(values: Sequence[tuple[str, float]]) -> Interval:
     """Return the mean over items, with its interval over files; ``values`` are (file, value)."""
     return share([(file, value, 1.0) for file, value in values])
+
+
+def at_least_possible(interval: Interval) -> Interval:
+    """Return the interval of a share, told honestly where it is 0 or 1.
+
+    Every draw of nothing but failures is nothing but failures, so the bootstrap would be certain.
+    There the bound is exact (Clopper and Pearson 1934): with n files that all fail, the share is
+    below 1 - 0.025 ** (1 / n) with 97.5 % confidence.
+    """
+    if not interval.n_files or interval.mean not in {0.0, 1.0}:
+        return interval
+    widest = 1.0 - (_PERCENTS[0] / 100) ** (1 / interval.n_files)
+    if interval.mean == 0.0:
+        return replace(interval, high=widest)
+    return replace(interval, low=1.0 - widest)
 
 
 def difference(

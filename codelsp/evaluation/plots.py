@@ -27,17 +27,18 @@ def can_draw() -> bool:
 def draw_holes_report(report: Mapping[str, Any], folder: Path) -> list[Path]:
     """Draw exact match by kind, and the curves of the show threshold; return the files."""
     return [
-        _saved(_exact_by_kind(report), folder / "holes-exact.png"),
-        _saved(_curves(report["curves"]), folder / "holes-threshold.png"),
+        saved(_exact_by_kind(report), folder / "holes-exact.png"),
+        saved(_curves(report["curves"]), folder / "holes-threshold.png"),
     ]
 
 
 def draw_threshold_report(report: Mapping[str, Any], folder: Path) -> list[Path]:
     """Draw what each threshold would show and save; return the files."""
-    return [_saved(_typing_curves(report["scores"]), folder / "threshold.png")]
+    return [saved(_typing_curves(report["scores"]), folder / "threshold.png")]
 
 
-def _new(title: str) -> tuple[Drawing, Any]:
+def new_drawing(title: str) -> tuple[Drawing, Any]:
+    """Return an empty picture and its axes."""
     from matplotlib.figure import Figure as Drawing
 
     # Not pyplot: no window, no state that outlives the picture.
@@ -49,7 +50,7 @@ def _new(title: str) -> tuple[Drawing, Any]:
 
 
 def _exact_by_kind(report: Mapping[str, Any]) -> Drawing:
-    drawing, axes = _new("Exact match on held-out packages, with 95 % intervals")
+    drawing, axes = new_drawing("Exact match on held-out packages, with 95 % intervals")
     models = [what["model"] for what in report["what"]]
     systems = [(model, system) for model in models for system in (MODEL, NO_SUFFIX, PIPELINE)]
     systems.append(("", NGRAM))
@@ -85,7 +86,7 @@ def _bars(
 
 
 def _curves(curves: Mapping[str, Sequence[Mapping[str, Any]]]) -> Drawing:
-    drawing, axes = _new("The show threshold: what is shown, and right among it")
+    drawing, axes = new_drawing("The show threshold: what is shown, and right among it")
     for model, points in curves.items():
         kept = [point for point in points if point["right among shown"]["mean"] is not None]
         axes.plot(
@@ -101,7 +102,7 @@ def _curves(curves: Mapping[str, Sequence[Mapping[str, Any]]]) -> Drawing:
 
 
 def _typing_curves(scores: Mapping[str, Sequence[Mapping[str, Any]]]) -> Drawing:
-    drawing, axes = _new("Keystrokes saved against right among shown, by score")
+    drawing, axes = new_drawing("Keystrokes saved against right among shown, by score")
     for name, points in scores.items():
         kept = [point for point in points if point["right among shown"] is not None]
         axes.plot(
@@ -116,6 +117,7 @@ def _typing_curves(scores: Mapping[str, Sequence[Mapping[str, Any]]]) -> Drawing
     return drawing
 
 
-def _saved(drawing: Drawing, file: Path) -> Path:
+def saved(drawing: Drawing, file: Path) -> Path:
+    """Write a picture, and return where."""
     drawing.savefig(file, dpi=120)
     return file

@@ -6,6 +6,8 @@ What a program in it meets:
   killed, there is no network, and when its first process ends the kernel ends all others;
 * a file system of the system's libraries and this interpreter, all read-only, and an empty home
   of a few megabytes in memory; nothing of the user's files;
+* a filter of calls to the kernel (``seccomp_filter.py``), where libseccomp is to be had: none that
+  mount, trace, load or make namespaces, no socket of a family that namespaces do not hold;
 * limits on processor time, memory, processes, open files and file size (``setrlimit``);
 * a wall clock, and an end to what it may print.
 
@@ -28,12 +30,14 @@ import signal
 import subprocess
 import sys
 import time
+from base64 import b64encode
 from dataclasses import asdict, dataclass
 from enum import Enum
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from codelsp.errors import SandboxError
+from codelsp.evaluation.seccomp_filter import seccomp_filter
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -122,6 +126,11 @@ class Sandbox:
             " namespaces. Without a sandbox only exact match can be told: --no-run."
         )
 
+    @property
+    def has_call_filter(self) -> bool:
+        """Whether calls to the kernel are filtered, too; namespaces and limits hold without."""
+        return bool(seccomp_filter())
+
     def run(self, program: str) -> Run:
         """Run ``program``, the source of a Python script, and return what became of it.
 
@@ -161,6 +170,7 @@ class Sandbox:
             "user": user,
             "program": program,
             "at_end": at_end,
+            "filter": b64encode(seccomp_filter()).decode("ascii"),
         }
         return json.dumps(told).encode("utf-8", "surrogatepass")
 
@@ -198,6 +208,9 @@ def _bubblewrap(limits: Limits) -> list[str]:
             command += ["--perms", "0755", "--dir", str(parent)]
         command += ["--ro-bind-try", place, place]
     command += ["--proc", "/proc", "--dev", "/dev"]
+    # Else a user who is not root could fill the machine's memory with files there.
+    command += ["--size", str(limits.disk_bytes), "--perms", "1777", "--tmpfs", "/dev/shm"]  # noqa: S108
+    command += ["--remount-ro", "/dev"]
     command += ["--size", str(limits.disk_bytes), "--perms", "1777", "--tmpfs", "/tmp"]  # noqa: S108
     command += ["--size", str(limits.disk_bytes), "--perms", "1777", "--tmpfs", "/home"]
     command += ["--remount-ro", "/", "--chdir", "/home"]

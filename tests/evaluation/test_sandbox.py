@@ -236,6 +236,96 @@ for line in open("/proc/self/status"):
     assert sorted(_said(run)) == [f"CapEff: {zero}", f"CapPrm: {zero}", "NoNewPrivs: 1"]
 
 
+def test_calls_that_lead_out_are_refused_by_the_kernel(box: Sandbox) -> None:
+    pytest.importorskip("pyseccomp")
+    run = box.run("""
+import ctypes, errno, os, socket
+libc = ctypes.CDLL(None, use_errno=True)
+
+def refused(name, *arguments):
+    ctypes.set_errno(0)
+    result = getattr(libc, name)(*arguments)
+    return result == -1 and errno.errorcode[ctypes.get_errno()]
+
+CLONE_NEWUSER, PTRACE_TRACEME, SYS_bpf = 0x10000000, 0, 321
+print("unshare", refused("unshare", CLONE_NEWUSER))
+print("mount", refused("mount", b"none", b"/home", b"tmpfs", 0, None))
+print("ptrace", refused("ptrace", PTRACE_TRACEME, 0, None, None))
+for family in ("AF_NETLINK", "AF_PACKET", "AF_VSOCK", "AF_ALG"):
+    try:
+        socket.socket(getattr(socket, family), socket.SOCK_RAW)
+        print(family, "made")
+    except OSError as error:
+        print(family, errno.errorcode[error.errno])
+left = os.fork()
+if not left:
+    os._exit(7)
+print("fork", os.waitstatus_to_exitcode(os.waitpid(left, 0)[1]))
+import threading
+thread = threading.Thread(target=print, args=("thread",))
+thread.start()
+thread.join()
+""")
+
+    families = ("AF_NETLINK", "AF_PACKET", "AF_VSOCK", "AF_ALG")
+    assert _said(run) == [
+        "unshare EPERM",
+        "mount EPERM",
+        "ptrace EPERM",
+        *(f"{family} EAFNOSUPPORT" for family in families),
+        "fork 7",
+        "thread",
+    ]
+
+
+def test_memory_cannot_be_filled_through_devices(box: Sandbox) -> None:
+    run = box.run("""
+import os
+written = 0
+for folder in ("/dev", "/dev/shm"):
+    try:
+        for number in range(60):
+            with open(f"{folder}/{number}", "wb") as file:
+                file.write(b"x" * 1_000_000)
+            written += 1
+    except OSError:
+        pass
+print("end", written)
+""")
+
+    said = _said(run)[0].split()
+    assert said[0] == "end"
+    assert int(said[1]) <= PATIENT.disk_bytes / 1e6
+
+
+@pytest.mark.parametrize(
+    "program",
+    [
+        pytest.param(
+            "import os, signal\nsignal.signal(15, signal.SIG_IGN)\nos.setsid()\n"
+            "if os.fork(): os._exit(0)\nwhile True: pass",
+            id="a daemon that leaves its parent and its session",
+        ),
+        pytest.param(
+            "import os\nos.close(1); os.close(2)\nwhile True:\n  os.getpid()",
+            id="one that closes what it could be heard by",
+        ),
+        pytest.param(
+            "import sys\nsys.setrecursionlimit(10**9)\ndef f(): f()\nf()", id="endless recursion"
+        ),
+        pytest.param("import os\nos.kill(os.getpid(), 9)", id="one that kills itself"),
+        pytest.param("x = 'x' * 10\nwhile True: x += x", id="endless memory"),
+        pytest.param("import os\nos.kill(-1, 9)", id="one that kills all that it may"),
+    ],
+)
+def test_a_hostile_program_is_contained_and_leaves_nothing(box: Sandbox, program: str) -> None:
+    run = _with(box, wall_seconds=10.0, cpu_seconds=1).run(program)
+
+    assert run.ending in {Ending.FAILED, Ending.TIMED_OUT}
+    _assert_nothing_is_left()
+    assert box.run("print('on')").output == "on\n"
+
+
 def test_a_program_may_hold_any_text(box: Sandbox) -> None:
     run = box.run("text = '\U0001f60b\u2028é'\nassert len(text) == 3\nprint(ascii(text))")
 

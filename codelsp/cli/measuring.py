@@ -1,0 +1,111 @@
+"""What the commands under ``codelsp evaluate`` share: options, models, bars, reports."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from codelsp.cli.session import Invocation, effective_settings, make_console
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Coroutine, Iterator, Sequence
+
+    from codelsp.settings import Settings
+
+Models = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--model", help="A model's name, folder or GGUF file; again for one to compare with."
+    ),
+]
+Output = Annotated[
+    Path, typer.Option("--output", "-o", help="Folder for results; an interrupted run goes on.")
+]
+Fast = Annotated[bool, typer.Option("--fast", help="A quarter of the work, wider intervals.")]
+Seed = Annotated[int, typer.Option(help="Which files and holes are drawn.")]
+Engine = Annotated[str | None, typer.Option(help="auto, llama.cpp, torch, or the URL of a server.")]
+DEFAULT_OUTPUT = Path("evaluation")
+EXIT_INTERRUPTED = 130
+
+
+@dataclass(frozen=True)
+class Subject:
+    """One model under the settings of the invocation."""
+
+    settings: Settings
+    overrides: dict[str, Any]
+
+
+def subjects_of(
+    invocation: Invocation, models: Sequence[str] | None, engine: str | None
+) -> list[Subject]:
+    """Return one subject for each of ``models``; without any, the model of the settings."""
+    found = []
+    for model in models or (None,):
+        own = invocation.with_options(model=model, engine=engine)
+        found.append(Subject(effective_settings(own), own.overrides))
+    return found
+
+
+def run_measuring(work: Coroutine[Any, Any, Any]) -> Any:
+    """Run ``work``; Ctrl-C ends it with what was measured kept."""
+    try:
+        return asyncio.run(work)
+    except KeyboardInterrupt:
+        make_console(stderr=True).print(
+            "Interrupted; the same command goes on from here.", style="yellow"
+        )
+        raise typer.Exit(EXIT_INTERRUPTED) from None
+
+
+@contextlib.contextmanager
+def progress(what: str, total: int | None) -> Iterator[Callable[[int, int], None]]:
+    """Draw a bar while inside; what is given is told (done, of how many)."""
+    from rich.progress import (
+        BarColumn,
+        MofNCompleteColumn,
+        Progress,
+        TextColumn,
+        TimeRemainingColumn,
+    )
+
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn())
+    with Progress(*columns, TimeRemainingColumn(), console=make_console(stderr=True)) as bar:
+        task = bar.add_task(what, total=total)
+        yield lambda done, of: bar.update(task, completed=done, total=of)
+
+
+def write_report(folder: Path, name: str, report: dict[str, Any], page: str) -> None:
+    """Write a report as JSON, Markdown and pictures, and show the page."""
+    from codelsp.evaluation import plots
+
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / f"{name}.json").write_text(
+        json.dumps(report, indent=1, ensure_ascii=False) + "\n", encoding="utf-8"
+    )
+    (folder / f"{name}.md").write_text(page, encoding="utf-8")
+    if plots.can_draw():
+        _draw(report, folder, name)
+    console = make_console()
+    console.out(page, highlight=False)
+    make_console(stderr=True).print(
+        f"written: {folder / name}.json, {name}.md", markup=False, style="dim"
+    )
+
+
+def _draw(report: dict[str, Any], folder: Path, name: str) -> None:
+    from codelsp.evaluation import plots, sample_plots
+
+    draws = {
+        "holes": plots.draw_holes_report,
+        "threshold": plots.draw_threshold_report,
+        "humaneval": sample_plots.draw_human_eval_report,
+    }
+    if name in draws:
+        draws[name](report, folder)
