@@ -31,6 +31,7 @@ if TYPE_CHECKING:
 
 app = typer.Typer(name="evaluate", help="Measure a model, and the whole pipeline around it.")
 app.command("humaneval")(evaluate_samples.humaneval)
+app.command("ranking")(evaluate_samples.ranking)
 
 Folders = Annotated[
     list[Path] | None,
@@ -256,7 +257,7 @@ def report(
     pages = [
         (folder / f"{name}.md").read_text("utf-8")
         for folder in folders
-        for name in ("holes", "typing", "infilling", "humaneval", "threshold")
+        for name in ("holes", "typing", "infilling", "humaneval", "ranking", "threshold")
         if (folder / f"{name}.md").is_file()
     ]
     if not pages:

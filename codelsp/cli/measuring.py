@@ -106,6 +106,7 @@ def _draw(report: dict[str, Any], folder: Path, name: str) -> None:
         "holes": plots.draw_holes_report,
         "threshold": plots.draw_threshold_report,
         "humaneval": sample_plots.draw_human_eval_report,
+        "ranking": sample_plots.draw_ranking_report,
     }
     if name in draws:
         draws[name](report, folder)

@@ -22,6 +22,6 @@ def bleu4(text: str, reference: str) -> float:
 
 @lru_cache(maxsize=1)
 def _scorer() -> Any:
-    from sacrebleu.metrics import BLEU
+    from sacrebleu.metrics.bleu import BLEU
 
     return BLEU(tokenize="none", smooth_method="add-k", smooth_value=1, effective_order=True)

@@ -6,6 +6,7 @@ text ends at the first thing that begins something else at the left margin.
 
 from __future__ import annotations
 
+import asyncio
 from contextlib import aclosing
 from dataclasses import dataclass, replace
 from enum import Enum
@@ -16,6 +17,7 @@ from codelsp.context.completion_context import CompletionQuery
 from codelsp.document.snapshot import DocumentSnapshot
 from codelsp.document.syntax import parse
 from codelsp.engine.port import FinishReason, GenerationRequest
+from codelsp.errors import EngineUnavailableError
 from codelsp.pipeline.journey import Journey
 from codelsp.pipeline.pace import Pace
 from codelsp.pipeline.trace import RequestTrace
@@ -27,6 +29,7 @@ if TYPE_CHECKING:
 CODEX_STOPS = ("\nclass", "\ndef", "\n#", "\nif", "\nprint")
 CODE_CLIPPY_STOPS = ("\ndef", "\nclass", "\n#", "\nif")
 _ROOT = "file:///program"
+_PAUSES_SECONDS = (0.5, 2.0, 8.0, 20.0)
 
 
 class PromptStyle(Enum):
@@ -103,9 +106,23 @@ async def continued(
 ) -> Continuation:
     """Return one continuation; the engine is let go as soon as a stop text has come.
 
+    An engine that is silent for a while, on a machine that is busy elsewhere, is asked again: the
+    same request has the same answer, and hours of sampling are not to end at one hiccup.
+
     Raises:
         EngineError: the engine does not answer any more.
     """
+    for pause in _PAUSES_SECONDS:
+        try:
+            return await _continued_once(judged, request, stops)
+        except EngineUnavailableError:  # noqa: PERF203  # it is asked a few times
+            await asyncio.sleep(pause)
+    return await _continued_once(judged, request, stops)
+
+
+async def _continued_once(
+    judged: Judged, request: GenerationRequest, stops: tuple[str, ...]
+) -> Continuation:
     healed = len(request.forced_prefix)
     stream = judged.engine.generate(request)
     tokens: list[Token] = []

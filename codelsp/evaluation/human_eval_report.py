@@ -55,8 +55,13 @@ def has_passed(sample: Record) -> bool:
     return bool(sample["ending"] == Ending.PASSED.value)
 
 
-def sample_sets(ledger: Ledger, n: int, temperatures: Sequence[float]) -> list[SampleSet]:
-    """Return the first ``n`` samples of every problem at each of ``temperatures``.
+def temperatures_of(ledger: Ledger) -> list[float]:
+    """Return the temperatures at which there are samples, in order."""
+    return sorted({float(record["temperature"]) for record in ledger.records.values()})
+
+
+def sample_sets(ledger: Ledger, n: int | None, temperatures: Sequence[float]) -> list[SampleSet]:
+    """Return the first ``n`` samples of every problem at each of ``temperatures``; None is all.
 
     Raises:
         EvaluationError: there are none at a temperature.
@@ -65,7 +70,7 @@ def sample_sets(ledger: Ledger, n: int, temperatures: Sequence[float]) -> list[S
     for temperature in temperatures:
         by_problem: dict[str, list[Record]] = defaultdict(list)
         for record in ledger.records.values():
-            if record["temperature"] == temperature and record["number"] < n:
+            if record["temperature"] == temperature and (n is None or record["number"] < n):
                 by_problem[record["file"]].append(record)
         if not by_problem:
             raise EvaluationError(f"{ledger.file} has no samples at temperature {temperature:g}.")

@@ -26,6 +26,29 @@ def draw_human_eval_report(report: Mapping[str, Any], folder: Path) -> list[Path
     return files
 
 
+def draw_ranking_report(report: Mapping[str, Any], folder: Path) -> list[Path]:
+    """Draw how often the chosen sample passes, against how many there are to choose from."""
+    return [saved(_ranking(report["figures"]), folder / "ranking.png")]
+
+
+def _ranking(figures: Sequence[Mapping[str, Any]]) -> Drawing:
+    drawing, axes = new_drawing("The sample taken of k passes, by how it is chosen")
+    for model, temperature, way in dict.fromkeys(
+        (f["model"], f["temperature"], f["way"]) for f in figures
+    ):
+        own = [
+            f
+            for f in figures
+            if (f["model"], f["temperature"], f["way"]) == (model, temperature, way)
+        ]
+        _line(axes, own, "k", f"{model}, T {temperature:g}: {way}")
+    axes.set_xscale("log")
+    axes.set_xlabel("k")
+    axes.set_ylabel("%")
+    axes.legend(fontsize="small")
+    return drawing
+
+
 def _against_k(figures: Sequence[Mapping[str, Any]]) -> Drawing:
     drawing, axes = new_drawing("HumanEval: pass@k, with 95 % intervals over problems")
     for model, temperature in dict.fromkeys((f["model"], f["temperature"]) for f in figures):

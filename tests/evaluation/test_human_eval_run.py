@@ -12,7 +12,8 @@ pytest.importorskip("numpy")
 pytest.importorskip("sacrebleu")
 
 from codelsp.engine.scripted import Answer, ScriptedEngine
-from codelsp.errors import EvaluationError
+from codelsp.errors import EngineUnavailableError, EvaluationError
+from codelsp.evaluation import continuation
 from codelsp.evaluation.continuation import PromptStyle, Sampling, first_stop, seed_of
 from codelsp.evaluation.engines import Judged
 from codelsp.evaluation.human_eval import Problem
@@ -98,6 +99,21 @@ def test_an_interrupted_run_goes_on_and_a_finished_one_can_be_widened(tmp_path: 
     again = ScriptedEngine(["nobody asks"])
     _ran(tmp_path, again)
     assert not again.runs
+
+
+def test_an_engine_that_was_silent_once_is_asked_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(continuation, "_PAUSES_SECONDS", (0.0, 0.0))
+    engine = ScriptedEngine([RIGHT])
+    engine.fail_with(EngineUnavailableError("busy"), after_tokens=2)
+    ledger = _ran(tmp_path, engine)
+
+    assert {record["text"] for record in ledger.records.values()} == {"    return a + b\n"}
+    gone = ScriptedEngine([RIGHT])
+    gone.fail_with(EngineUnavailableError("gone"), times=99)
+    with pytest.raises(EngineUnavailableError, match="gone"):
+        _ran(tmp_path, gone, replace(PLAN, n_samples=4))
 
 
 def test_results_under_other_rules_are_refused(tmp_path: Path) -> None:
