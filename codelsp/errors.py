@@ -12,6 +12,7 @@
     + ModelNotFoundError
     + ModelFileError
   x SettingsError
+  x DraftError
   x PlaygroundError
   x TrainingError
     + CorpusError
@@ -71,6 +72,10 @@ class ModelFileError(ModelError):
 
 class SettingsError(CodelspError):
     """A setting given on the command line is wrong; elsewhere that is a problem to show."""
+
+
+class DraftError(CodelspError):
+    """There is nothing to write at this place, or what was written is not fit to be kept."""
 
 
 class PlaygroundError(CodelspError):

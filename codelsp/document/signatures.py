@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Literal
 
 from codelsp.document.nodes import end_of, start_of
@@ -49,6 +49,10 @@ class Parameter:
     type: str = ""
     default: str = ""
     form: ParameterForm = "plain"
+    is_optional: bool = False
+    """Whether it may be left out."""
+    is_named_only: bool = False
+    """Whether an argument must name it, as after Python's ``*``."""
 
 
 @dataclass(frozen=True)
@@ -90,9 +94,12 @@ def _all_parameters(source: Source, node: Node, declarator: Node | None) -> list
     parameters = (declarator or node).child_by_field_name("parameters")
     single = node.child_by_field_name("parameter")
     found = [Parameter(_text(source, single))] if single is not None else []
+    is_named_only = False
     for child in parameters.named_children if parameters is not None else ():
         if child.type not in _NO_PARAMETERS:
-            found.extend(_parameters(source, child))
+            each_one = _parameters(source, child)
+            found.extend(replace(each, is_named_only=is_named_only) for each in each_one)
+        is_named_only = is_named_only or child.type in ("keyword_separator", "list_splat_pattern")
     if found and source.types.docstring_owners and found[0].name in ("self", "cls"):
         found[0] = Parameter(found[0].name, form="receiver")
     return found
@@ -136,7 +143,9 @@ def _parameters(source: Source, node: Node) -> Iterator[Parameter]:
     name = _text(source, inner)
     if name in ("self", "this") and inner.type in ("self", "this"):
         form = "receiver"
-    yield Parameter(name, _type(source, node, inner), _default(source, node), form)
+    default = _default(source, node)
+    is_optional = bool(default) or node.type == "optional_parameter" or form in ("rest", "keywords")
+    yield Parameter(name, _type(source, node, inner), default, form, is_optional)
 
 
 def _name_node(node: Node) -> tuple[Node | None, ParameterForm]:

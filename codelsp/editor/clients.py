@@ -108,6 +108,19 @@ class Client:
     """Wants ``workspace/didChangeConfiguration`` registered before it sends it."""
     has_completion_registration: bool = False
     has_insert_text_mode: bool = False
+    applies_edits: bool = False
+    """Answers ``workspace/applyEdit``."""
+    resolves_edits: bool = False
+    """Asks for the edit of a code action when it is chosen."""
+    has_action_literals: bool = False
+    """Takes code actions, and not only commands, for an answer."""
+    has_document_changes: bool = False
+    """Takes edits with the version of their document."""
+    creates_files: bool = False
+    annotates_changes: bool = False
+    """Shows what an edit is, and asks the user to confirm it if that is wanted."""
+    shows_preview: bool = False
+    """Shows ``codelsp/preview``: texts while they are being written."""
     encodings: tuple[str, ...] = ()
 
     @classmethod
@@ -121,6 +134,10 @@ class Client:
         item = ("textDocument", "completion", "completionItem")
         draws_ghost_text = dig(capabilities, "experimental", "codelsp", "ghostText") is True
         policy = policy_of(name)
+        action, edit = ("textDocument", "codeAction"), ("workspace", "workspaceEdit")
+        resolved = dig(capabilities, *action, "resolveSupport", "properties")
+        resources = dig(capabilities, *edit, "resourceOperations")
+        annotations = dig(capabilities, *edit, "changeAnnotationSupport")
         return cls(
             name=name,
             version=str(dig(info, "version") or ""),
@@ -134,6 +151,13 @@ class Client:
             ),
             has_completion_registration=_is_dynamic(capabilities, "textDocument", "completion"),
             has_insert_text_mode=bool(dig(capabilities, *item, "insertTextModeSupport")),
+            applies_edits=dig(capabilities, "workspace", "applyEdit") is True,
+            resolves_edits=isinstance(resolved, list) and "edit" in resolved,
+            has_action_literals=bool(dig(capabilities, *action, "codeActionLiteralSupport")),
+            has_document_changes=dig(capabilities, *edit, "documentChanges") is True,
+            creates_files=isinstance(resources, list) and "create" in resources,
+            annotates_changes=annotations not in (None, False),
+            shows_preview=dig(capabilities, "experimental", "codelsp", "preview") is True,
             encodings=tuple(map(str, offered)) if isinstance(offered, list) else (),
         )
 

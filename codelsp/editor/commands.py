@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Any
 
 from pygls.exceptions import JsonRpcInvalidParams
 
+from codelsp.editor import writing
 from codelsp.editor.clients import dig
-from codelsp.editor.greeting import COMMANDS
+from codelsp.editor.greeting import COMMANDS, COMPLETE_FUNCTION, WRITE_DOCSTRING, WRITE_TESTS
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Mapping, Sequence
@@ -22,8 +23,10 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 
 
-async def execute(ls: CodeServer, name: object, arguments: Sequence[object]) -> object:
-    """Run a command.
+async def execute(
+    ls: CodeServer, name: object, arguments: Sequence[object], token: object = None
+) -> object:
+    """Run a command; ``token`` is that of the editor's own progress.
 
     Raises:
         JsonRpcInvalidParams: there is no command of this name.
@@ -31,6 +34,8 @@ async def execute(ls: CodeServer, name: object, arguments: Sequence[object]) -> 
     command = BY_NAME.get(name) if isinstance(name, str) else None
     if command is None:
         raise JsonRpcInvalidParams(f"no such command; there are {', '.join(COMMANDS)}")
+    if isinstance(name, str) and name in _WRITING:
+        return await writing.run(ls, name, arguments, token)
     return await command(ls, arguments)
 
 
@@ -75,10 +80,26 @@ async def _statistics(ls: CodeServer, arguments: Sequence[object]) -> Json:
     return ls.statistics.as_json()
 
 
+def _writing(name: str) -> Command:
+    async def write(ls: CodeServer, arguments: Sequence[object]) -> object:
+        return await writing.run(ls, name, arguments)
+
+    return write
+
+
+_WRITING = (WRITE_DOCSTRING, WRITE_TESTS, COMPLETE_FUNCTION)
 BY_NAME: Mapping[str, Command] = dict(
     zip(
         COMMANDS,
-        (_accept, _explain_last, _pause, _resume, _restart_engine, _statistics),
+        (
+            _accept,
+            _explain_last,
+            _pause,
+            _resume,
+            _restart_engine,
+            _statistics,
+            *map(_writing, _WRITING),
+        ),
         strict=True,
     )
 )

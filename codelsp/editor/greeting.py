@@ -23,6 +23,9 @@ if TYPE_CHECKING:
     from codelsp.editor.lifecycle import Json
     from codelsp.settings import Problem, Settings
 
+WRITE_DOCSTRING = "codelsp.writeDocstring"
+WRITE_TESTS = "codelsp.writeTests"
+COMPLETE_FUNCTION = "codelsp.completeFunction"
 COMMANDS = (
     "codelsp.accept",
     "codelsp.explainLast",
@@ -30,6 +33,9 @@ COMMANDS = (
     "codelsp.resume",
     "codelsp.restartEngine",
     "codelsp.statistics",
+    WRITE_DOCSTRING,
+    WRITE_TESTS,
+    COMPLETE_FUNCTION,
 )
 TRIGGER_CHARACTERS = (".", "(", "[", "{", "=", ",", ":", ">", "/", "@")
 """After these an editor asks for completion items without being told to."""
@@ -87,10 +93,15 @@ def capabilities(client: Client, settings: Settings) -> Json:
             "notebookSelector": [{"notebook": "*", "cells": [{"language": "*"}]}]
         },
         "inlineCompletionProvider": {},
-        "executeCommandProvider": {"commands": list(COMMANDS)},
+        "executeCommandProvider": {"commands": list(COMMANDS), "workDoneProgress": True},
         "workspace": {"workspaceFolders": {"supported": True, "changeNotifications": True}},
         "experimental": {"codelsp": {"ghostText": GHOST_TEXT}},
     }
+    if client.applies_edits or client.resolves_edits:
+        provided["codeActionProvider"] = {
+            "codeActionKinds": ["refactor"],
+            "resolveProvider": not client.applies_edits,
+        }
     if gives_completion_items(client, settings):
         provided["completionProvider"] = completion_options()
     return provided

@@ -17,6 +17,7 @@ from lsprotocol import types
 from pygls.exceptions import JsonRpcException
 
 from codelsp.editor import (
+    code_actions,
     commands,
     configuration,
     from_lsp,
@@ -24,6 +25,7 @@ from codelsp.editor import (
     outcomes,
     synchronization,
     to_lsp,
+    writing,
 )
 from codelsp.editor.greeting import GHOST_TEXT, gives_completion_items
 from codelsp.editor.lifecycle import Json  # noqa: TC001  # pygls reads annotations
@@ -86,7 +88,18 @@ async def ghost_text(ls: CodeServer, params: Json) -> list[Json] | None:
 async def execute_command(ls: CodeServer, params: Json) -> object:
     """Answer ``workspace/executeCommand``."""
     command, arguments = params.get("command"), params.get("arguments")
-    return await commands.execute(ls, command, arguments if isinstance(arguments, list) else [])
+    known = arguments if isinstance(arguments, list) else []
+    return await commands.execute(ls, command, known, params.get("workDoneToken"))
+
+
+def code_action(ls: CodeServer, params: Json) -> list[Json]:
+    """Answer ``textDocument/codeAction``; no model is asked for it."""
+    return code_actions.code_actions(ls.session, params)
+
+
+async def resolve_code_action(ls: CodeServer, params: Json) -> Json:
+    """Answer ``codeAction/resolve``: the action with its edit, or as it was."""
+    return await writing.resolved(ls, params)
 
 
 async def _answered(
@@ -138,6 +151,8 @@ REQUESTS: Mapping[str, tuple[Handler, object]] = {
     types.TEXT_DOCUMENT_INLINE_COMPLETION: (inline_completion, {"items": []}),
     types.TEXT_DOCUMENT_COMPLETION: (completion, {"isIncomplete": True, "items": []}),
     GHOST_TEXT: (ghost_text, []),
+    types.TEXT_DOCUMENT_CODE_ACTION: (code_action, []),
+    types.CODE_ACTION_RESOLVE: (resolve_code_action, None),
     types.WORKSPACE_EXECUTE_COMMAND: (execute_command, None),
 }
 """Each request, and what answers it when its handler fails."""
@@ -151,6 +166,7 @@ NOTIFICATIONS: Mapping[str, Handler] = {
     types.NOTEBOOK_DOCUMENT_DID_OPEN: notebooks.did_open,
     types.NOTEBOOK_DOCUMENT_DID_CHANGE: notebooks.did_change,
     types.NOTEBOOK_DOCUMENT_DID_CLOSE: notebooks.did_close,
+    types.WINDOW_WORK_DONE_PROGRESS_CANCEL: writing.called_off,
     types.WORKSPACE_DID_CHANGE_WORKSPACE_FOLDERS: configuration.did_change_folders,
     types.WORKSPACE_DID_CHANGE_CONFIGURATION: configuration.did_change,
     # Copilot's clients send these three under the first name.

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from codelsp.editor.statistics import Statistics
     from codelsp.engine.port import Engine
     from codelsp.pipeline.answer import Answer, InsertionEvent
+    from codelsp.pipeline.author import Written
     from codelsp.settings import Settings
 
 logger = logging.getLogger(__name__)
@@ -45,6 +46,8 @@ class CodeServer(LanguageServer):
         self._session: Session | None = None
         self._tasks: set[asyncio.Task[None]] = set()
         self.statistics = statistics
+        self.writings: dict[object, asyncio.Future[Written]] = {}
+        """What is being written at the user's wish, by the token of its progress."""
         self.announcer = Announcer(self)
 
     @property

@@ -28,6 +28,7 @@ from codelsp.pipeline.answer import (
     Status,
     StatusKind,
 )
+from codelsp.pipeline.author import Author
 from codelsp.pipeline.connection import Connection
 from codelsp.pipeline.pace import Pace
 from codelsp.pipeline.run import Run
@@ -80,6 +81,8 @@ class Completer:
         connection = Connection(engine_factory, settings, self._tell)
         self._bench = Workbench(store, settings, Admission(settings), connection)
         self._speculation = Speculation(self._bench)
+        self.author = Author(self._bench)
+        """Writes what the user asks for by name: docstrings, tests, bodies."""
         self._turns: dict[str, _Turn] = {}
         self._runs: dict[str, Run] = {}
         self._traces: deque[RequestTrace] = deque(maxlen=KEPT_TRACES)

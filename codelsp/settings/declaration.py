@@ -148,6 +148,10 @@ class Settings:
         help_text="Globs of files that are neither completed nor used as context, besides the"
         " built-in list of secrets. A workspace's own files can only add to them.",
     )
+    confirm_actions: bool = _setting(
+        default=True,
+        help_text="Show what a code action has written before it is applied, in editors that can.",
+    )
     statistics: bool = _setting(
         default=True,
         help_text="Keep acceptance statistics in a local file that never leaves this machine.",

@@ -89,3 +89,36 @@ async def test_an_unknown_document_is_an_empty_list(client: LanguageClient) -> N
 
     assert isinstance(result, types.InlineCompletionList)
     assert list(result.items) == []
+
+
+async def test_a_code_action_is_applied_by_one_edit(client: LanguageClient) -> None:
+    edits: list[types.ApplyWorkspaceEditParams] = []
+
+    @client.feature(types.WORKSPACE_APPLY_EDIT)  # type: ignore[untyped-decorator]
+    def apply(params: types.ApplyWorkspaceEditParams) -> types.ApplyWorkspaceEditResult:
+        edits.append(params)
+        return types.ApplyWorkspaceEditResult(applied=True)
+
+    text = "def area(width):\n    return width\n"
+    uri = "file:///project/area.py"
+    client.text_document_did_open(
+        types.DidOpenTextDocumentParams(types.TextDocumentItem(uri, "python", 1, text))
+    )
+    place = types.Position(0, 5)
+    actions = await client.text_document_code_action_async(
+        types.CodeActionParams(
+            types.TextDocumentIdentifier(uri),
+            types.Range(place, place),
+            types.CodeActionContext([], only=[types.CodeActionKind.Refactor]),
+        )
+    )
+
+    # lsprotocol takes a code action that has a command for a command, so its own is named here.
+    assert actions is not None
+    assert actions[0].title == "Write docstring of area (scripted)"
+    argument = {"uri": uri, "position": {"line": 0, "character": 5}}
+    run = types.ExecuteCommandParams("codelsp.writeDocstring", [argument])
+    await client.workspace_execute_command_async(run)
+    [edit] = edits
+    assert edit.label == "codelsp: docstring of area, written by scripted"
+    assert edit.edit.document_changes or edit.edit.changes

@@ -99,11 +99,9 @@ end
 
 local function capabilities()
   local able = vim.lsp.protocol.make_client_capabilities()
-  if options.ghost_text == 'drawn' then
-    able.experimental = vim.tbl_deep_extend('force', able.experimental or {}, {
-      codelsp = { ghostText = true },
-    })
-  end
+  able.experimental = vim.tbl_deep_extend('force', able.experimental or {}, {
+    codelsp = { ghostText = options.ghost_text == 'drawn', preview = true },
+  })
   return able
 end
 
@@ -155,6 +153,9 @@ local function config()
     handlers = {
       ['codelsp/status'] = function(_, params, context)
         require('codelsp.status').take(context.client_id, params)
+      end,
+      ['codelsp/preview'] = function(_, params)
+        require('codelsp.preview').show(params)
       end,
     },
     on_exit = function(code, signal, client_id)

@@ -1,0 +1,88 @@
+"""What was written, as a workspace edit that one client applies in one step."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from codelsp.document.position import position_at
+
+if TYPE_CHECKING:
+    from codelsp.document.position import PositionEncoding
+    from codelsp.document.snapshot import DocumentSnapshot
+    from codelsp.editor.clients import Client
+    from codelsp.editor.lifecycle import Json
+    from codelsp.pipeline.author import Written
+
+_ANNOTATION = "codelsp"
+
+
+def label_of(written: Written) -> str:
+    """Return what an editor calls the edit: what it is, and which model wrote it."""
+    return f"{written.title}, written by {written.model}"
+
+
+def account_of(written: Written) -> str:
+    """Return how much of it the model wrote."""
+    if not written.n_holes:
+        return f"written by {written.model}"
+    n_by_names = written.n_holes - written.n_by_model
+    told = f"{written.n_by_model} of {written.n_holes} parts written by {written.model}"
+    return told + ("; names and types gave the others" if n_by_names else "")
+
+
+def workspace_edit(
+    written: Written, client: Client, *, version: int | None, needs_confirmation: bool
+) -> Json:
+    """Return the LSP ``WorkspaceEdit`` of ``written``, as ``client`` understands it.
+
+    Args:
+        written: What is to be applied.
+        client: Whose capabilities count.
+        version: Of the document, if it is open.
+        needs_confirmation: Whether the editor is to show it first, if it can.
+    """
+    document, encoding = written.document, client.encoding
+    edits = [_text_edit(document, written.start, written.end, written.text, encoding)]
+    if written.also is not None:
+        text = written.also.text
+        text = text.replace("\n", "\r\n") if "\r\n" in document.text else text
+        at = written.also.offset
+        edits.insert(0, _text_edit(document, at, at, text, encoding))
+    if not client.has_document_changes:
+        return {"changes": {document.uri: edits}}
+    annotation = {"annotationId": _ANNOTATION} if client.annotates_changes else {}
+    identifier = {"uri": document.uri, "version": version}
+    changes: list[Json] = [
+        {"textDocument": identifier, "edits": [each | annotation for each in edits]}
+    ]
+    if written.is_new_file and client.creates_files:
+        options = {"overwrite": False, "ignoreIfExists": True}
+        create = {"kind": "create", "uri": document.uri, "options": options}
+        changes.insert(0, create | annotation)
+    edit: Json = {"documentChanges": changes}
+    if client.annotates_changes:
+        edit["changeAnnotations"] = {
+            _ANNOTATION: {
+                "label": label_of(written),
+                "description": account_of(written),
+                "needsConfirmation": needs_confirmation,
+            }
+        }
+    return edit
+
+
+def range_json(
+    document: DocumentSnapshot, start: int, end: int, encoding: PositionEncoding
+) -> Json:
+    """Return the LSP range from one offset to another."""
+    first, last = position_at(document, start, encoding), position_at(document, end, encoding)
+    return {
+        "start": {"line": first.line, "character": first.column},
+        "end": {"line": last.line, "character": last.column},
+    }
+
+
+def _text_edit(
+    document: DocumentSnapshot, start: int, end: int, text: str, encoding: PositionEncoding
+) -> Json:
+    return {"range": range_json(document, start, end, encoding), "newText": text}
