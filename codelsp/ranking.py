@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import math
 import re
-from dataclasses import asdict, dataclass, fields, replace
+from dataclasses import dataclass, fields, replace
 from typing import TYPE_CHECKING
 
 from codelsp.candidates.candidate import Verdict
@@ -153,9 +153,9 @@ def estimate(
     """Return the estimated chance, 0 to 1, that the user wants this very text."""
     if weights is None:
         weights = UNASKED if context.query.trigger is Trigger.AUTOMATIC else WEIGHTS
-    known = asdict(features(candidate, context))
+    known = features(candidate, context)
     log_odds = weights.bias if candidate.log_probs else weights.bias_unknown
-    log_odds += sum(getattr(weights, name) * known[name] for name in _NAMES)
+    log_odds += sum(getattr(weights, name) * getattr(known, name) for name in _NAMES)
     return 1.0 / (1.0 + math.exp(-log_odds))
 
 

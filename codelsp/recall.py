@@ -20,8 +20,8 @@ import re
 from collections import Counter
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
-from weakref import ref
 
+from codelsp.context.once import once
 from codelsp.engine.port import Token
 
 if TYPE_CHECKING:
@@ -49,9 +49,6 @@ _WORD = re.compile(r"\w+")
 _REST_OF_WORD = re.compile(r"\w*")
 
 
-_latest: list[tuple[ref[CompletionContext], tuple[Token, ...]]] = []
-
-
 @dataclass(frozen=True)
 class _Source:
     """A text to look in, and what a word of it counts."""
@@ -66,6 +63,7 @@ _Follower = tuple[str, int, int]
 """A token, number of its source, and the offset at which it ends."""
 
 
+@once
 def recall(context: CompletionContext) -> tuple[Token, ...]:
     """Return how the rest of the line is most likely to go on, by what has been written before.
 
@@ -77,13 +75,6 @@ def recall(context: CompletionContext) -> tuple[Token, ...]:
         No token holds a line end.  On a blank line the first one begins with its indentation,
         as a model's does.
     """
-    if not (_latest and _latest[0][0]() is context):
-        # It is asked for ahead of time, while the model works, and again when that has ended.
-        _latest[:] = [(ref(context), _recalled(context))]
-    return _latest[0][1]
-
-
-def _recalled(context: CompletionContext) -> tuple[Token, ...]:
     text, offset, others = context.query.document.text, context.offset, context.others
     tokens = _TOKEN.findall(text[max(0, offset - _TAIL_CHARS) : offset])
     begun = tokens.pop() if tokens and _WORD.fullmatch(tokens[-1]) else ""

@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
-from weakref import ref
 
 from codelsp.candidates.brackets import (
     CLOSER_OF,
@@ -26,6 +25,7 @@ from codelsp.candidates.surroundings import (
     language,
     line_end,
 )
+from codelsp.context.once import once
 from codelsp.document.syntax import TextKind
 
 if TYPE_CHECKING:
@@ -57,18 +57,12 @@ class Frame:
 
     @classmethod
     def of(cls, context: CompletionContext) -> Frame | None:
-        """Return the frame of ``context``; None in prose and comments, where nothing need fit.
-
-        Several steps ask for the frame of the same context, so the last one is remembered.
-        """
-        if _latest and _latest[0][0]() is context:
-            return _latest[0][1]
-        frame = cls._read(context)
-        _latest[:] = [(ref(context), frame)]
-        return frame
+        """Return the frame of ``context``; None in prose and comments, where nothing need fit."""
+        return _frame_of(context)
 
     @classmethod
-    def _read(cls, context: CompletionContext) -> Frame | None:
+    def read(cls, context: CompletionContext) -> Frame | None:
+        """Return the frame of ``context``, read from its document; ``of`` remembers it."""
         lexis = lexis_of(language(context))
         if lexis is None or context.text_kind is TextKind.COMMENT:
             return None
@@ -138,7 +132,9 @@ class Frame:
         return stack, n_unknown
 
 
-_latest: list[tuple[ref[CompletionContext], Frame | None]] = []
+@once
+def _frame_of(context: CompletionContext) -> Frame | None:
+    return Frame.read(context)
 
 
 def _after_openers(openers: list[str], closers: tuple[Bracket, ...]) -> list[Bracket]:

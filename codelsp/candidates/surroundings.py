@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
+from codelsp.context.once import once
 from codelsp.document.languages import language_of
 
 if TYPE_CHECKING:
@@ -57,6 +58,7 @@ def after_on_line(candidate: Candidate, context: CompletionContext) -> str:
     return context.line_suffix[candidate.end - context.offset :]
 
 
+@once
 def lines_above(context: CompletionContext) -> list[str]:
     """Return whole lines above the cursor's line, nearest first."""
     text, end = context.query.document.text, line_start(context)
@@ -67,6 +69,7 @@ def lines_above(context: CompletionContext) -> list[str]:
     return lines[::-1]
 
 
+@once
 def lines_below(context: CompletionContext) -> list[str]:
     """Return whole lines below the cursor's line, nearest first."""
     text, start = context.query.document.text, line_end(context)

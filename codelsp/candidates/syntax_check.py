@@ -23,6 +23,7 @@ from codelsp.candidates.surroundings import (
     line_end,
     line_start,
 )
+from codelsp.context.once import once
 from codelsp.document.syntax import TextKind
 
 if TYPE_CHECKING:
@@ -30,7 +31,6 @@ if TYPE_CHECKING:
 
     from codelsp.candidates.candidate import Candidate
     from codelsp.context.completion_context import CompletionContext
-    from codelsp.document.syntax import SyntaxTree
 
 _STEP = "check_syntax"
 _AROUND_CHARS = 120
@@ -42,12 +42,11 @@ _HEADER = re.compile(r".*[^:\s]:[ \t]*(?:#[^\n]*)?")
 
 def check_syntax(candidate: Candidate, context: CompletionContext) -> Candidate:
     """Keep a text after which the document parses no worse; try repairs; else drop it."""
-    tree = context.tree
-    if tree is None or language(context).style in _UNCHECKED_STYLES:
+    if context.tree is None or language(context).style in _UNCHECKED_STYLES:
         return candidate
     if context.text_kind is TextKind.COMMENT and "\n" not in candidate.text:
         return candidate
-    trial = _Trial(context, tree)
+    trial = _trial_of(context)
     left = trial.errors(candidate)
     if left == 0 or left <= trial.errors_before:
         return replace(candidate, errors_left=left)
@@ -61,22 +60,24 @@ def check_syntax(candidate: Candidate, context: CompletionContext) -> Candidate:
 class _Trial:
     """Counts the syntax errors around the cursor with a candidate in place."""
 
-    def __init__(self, context: CompletionContext, tree: SyntaxTree) -> None:
+    def __init__(self, context: CompletionContext) -> None:
         self._context = context
-        self._tree = tree
         self._frame = Frame.of(context)
         # What is missing before a statement is noted at the end of the one above it.
         end = line_start(context)
         above = context.query.document.text[max(0, end - WINDOW_CHARS) : end]
         self._start = max(0, end - len(above) + len(above.rstrip()) - 1)
         self._before: int | None = None
+        self._known: dict[tuple[int, str], int] = {}
 
     @property
     def errors_before(self) -> int:
         """Errors around the cursor as the document stands."""
-        if self._before is None:
-            self._before = self._count(self._tree, line_end(self._context))
-        return self._before
+        tree = self._context.tree
+        if self._before is None and tree is not None:
+            around = (self._start, line_end(self._context) + _AROUND_CHARS)
+            self._before = tree.error_count(*around)
+        return self._before or 0
 
     def errors(self, candidate: Candidate) -> int:
         """Return the errors around the cursor with ``candidate`` in place, its end closed.
@@ -92,14 +93,21 @@ class _Trial:
 
     def _errors(self, candidate: Candidate, closing: str) -> int:
         probe = candidate.text + after_on_line(candidate, self._context) + closing
-        tree = self._tree.with_edit(candidate.start, line_end(self._context), probe)
-        return self._count(tree, candidate.start + len(probe))
+        key = (candidate.start, probe)
+        if key not in self._known:
+            self._known[key] = self._counted(*key)
+        return self._known[key]
 
-    def _count(self, tree: SyntaxTree | None, end: int) -> int:
+    def _counted(self, start: int, probe: str) -> int:
+        tree = self._context.tree
+        around = (self._start, start + len(probe) + _AROUND_CHARS)
+        found = (
+            None
+            if tree is None
+            else tree.errors_with(start, line_end(self._context), probe, around)
+        )
         # Without a tree the text has changed the meaning of all that follows: an open string can.
-        if tree is None:
-            return _TOO_MANY
-        return tree.error_count(self._start, end + _AROUND_CHARS)
+        return _TOO_MANY if found is None else found
 
     def _closing(self, candidate: Candidate) -> str:
         """Return what would close all that the candidate's end leaves open."""
@@ -125,6 +133,11 @@ class _Trial:
         text, start = self._context.query.document.text, line_end(self._context)
         below = re.compile(r"(?:[ \t]*(?:\r\n|\n|\r))+([ \t]*)(?=\S)").match(text, start)
         return below is not None and len(below.group(1)) > len(indentation(header))
+
+
+@once
+def _trial_of(context: CompletionContext) -> _Trial:
+    return _Trial(context)
 
 
 def _repairs(candidate: Candidate, context: CompletionContext) -> Iterator[Candidate]:

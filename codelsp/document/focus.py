@@ -21,13 +21,15 @@ from codelsp.document.nodes import begins_line, end_of, start_of
 from codelsp.document.parsing import parse_text, range_between, tell
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Iterator, Sequence
 
     from tree_sitter import Node, Range, Tree
 
     from codelsp.document.edit import Edit
     from codelsp.document.grammars import NodeTypes
+    from codelsp.document.parsing import Point2
     from codelsp.document.snapshot import DocumentSnapshot
+    from codelsp.document.splice import Splice
 
 MIN_CHARS = 24_000
 """Shorter documents are parsed whole: it costs less than half a millisecond."""
@@ -43,69 +45,101 @@ Gap = tuple[int, int]
 
 
 @dataclass(frozen=True)
-class Focus:
-    """A parse of all of a document but some gaps; these ascend, ends exclusive."""
+class Gaps:
+    """What is left out of a parse: spans that ascend, ends exclusive, and where these are.
 
-    gaps: tuple[Gap, ...]
+    The points are kept and moved with the spans, because looking them up in a long document costs
+    as much as the parse.
+    """
+
+    spans: tuple[Gap, ...]
+    points: tuple[tuple[Point2, Point2], ...]
+    length: int
+    """Of the whole text."""
+    end_point: Point2
+
+    @classmethod
+    def of(cls, document: DocumentSnapshot, spans: tuple[Gap, ...]) -> Gaps:
+        """Return the gaps ``spans`` of ``document``."""
+        points = tuple((point_at(document, a), point_at(document, b)) for a, b in spans)
+        length = len(document.text)
+        return cls(spans, points, length, point_at(document, length))
+
+    def after(self, edit: Edit) -> Gaps | None:
+        """Return the gaps after ``edit``; None if it touches one of them."""
+        shift = edit.new_end - edit.old_end
+        spans: list[Gap] = []
+        points: list[tuple[Point2, Point2]] = []
+        for (first, last), (begin, end) in zip(self.spans, self.points, strict=True):
+            if edit.old_end < first:
+                spans.append((first + shift, last + shift))
+                points.append((_moved(begin, edit), _moved(end, edit)))
+            elif last < edit.start:
+                spans.append((first, last))
+                points.append((begin, end))
+            else:
+                return None
+        end_point = _moved(self.end_point, edit)
+        return Gaps(tuple(spans), tuple(points), self.length + shift, end_point)
+
+    def ranges(self) -> list[Range]:
+        """Return what lies between the gaps."""
+        starts = [0, *(last for _, last in self.spans)]
+        ends = [*(first for first, _ in self.spans), self.length]
+        start_points = [(0, 0), *(end for _, end in self.points)]
+        end_points = [*(begin for begin, _ in self.points), self.end_point]
+        return list(map(range_between, starts, ends, start_points, end_points))
+
+
+def _moved(point: Point2, edit: Edit) -> Point2:
+    """Return where ``point``, which lies behind ``edit``, is after it."""
+    line, column = point
+    (old_line, old_column), (new_line, new_column) = edit.old_end_point, edit.new_end_point
+    if line == old_line:
+        column += new_column - old_column
+    return line - old_line + new_line, column
+
+
+@dataclass(frozen=True)
+class Focus:
+    """A parse of all of a document but some gaps."""
+
+    gaps: Gaps
     tree: Tree
 
     def holds(self, start: int, end: int) -> bool:
         """Whether ``start`` to ``end`` and the characters beside it are clear of all gaps."""
-        return all(last < start or end < first for first, last in self.gaps)
+        return all(last < start or end < first for first, last in self.gaps.spans)
 
     def told(self, edits: Sequence[Edit]) -> Focus | None:
         """Return the focus to begin from after ``edits``; None if they reach into a gap."""
-        gaps = moved(self.gaps, edits)
+        gaps: Gaps | None = self.gaps
+        for edit in edits:
+            gaps = gaps.after(edit) if gaps is not None else None
         return None if gaps is None else Focus(gaps, tell(self.tree, edits))
 
 
 def parse_focus(
     grammar: str,
-    document: DocumentSnapshot,
-    gaps: tuple[Gap, ...],
+    text: str | Splice,
+    gaps: Gaps,
     budget_ms: float,
     old: Tree | None = None,
 ) -> Focus | None:
-    """Return the parse of ``document`` without ``gaps``; None if that took too long."""
-    tree = parse_text(grammar, document.text, budget_ms, old, _ranges(document, gaps))
+    """Return the parse of ``text`` without ``gaps``; None if that took too long."""
+    tree = parse_text(grammar, text, budget_ms, old, gaps.ranges())
     return None if tree is None else Focus(gaps, tree)
-
-
-def _ranges(document: DocumentSnapshot, gaps: Sequence[Gap]) -> list[Range]:
-    starts = [0, *(last for _, last in gaps)]
-    ends = [*(first for first, _ in gaps), len(document.text)]
-    return [
-        range_between(start, end, point_at(document, start), point_at(document, end))
-        for start, end in zip(starts, ends, strict=True)
-    ]
 
 
 def gaps_around(
     document: DocumentSnapshot, root: Node, types: NodeTypes, start: int, end: int
-) -> tuple[Gap, ...]:
+) -> Gaps:
     """Return what to leave out of a parse that is to tell about ``start`` to ``end``.
 
     ``root`` may be of an earlier version, if it has been told of the edits since.
     """
-    if not types.can_elide:
-        return ()
-    return tuple(sorted(_collect(_Elision(document, types, start, end), root)))
-
-
-def moved(gaps: Iterable[Gap], edits: Sequence[Edit]) -> tuple[Gap, ...] | None:
-    """Return ``gaps`` after ``edits``; None if an edit touches one of them."""
-    for edit in edits:
-        shift = edit.new_end - edit.old_end
-        after: list[Gap] = []
-        for first, last in gaps:
-            if edit.old_end < first:
-                after.append((first + shift, last + shift))
-            elif last < edit.start:
-                after.append((first, last))
-            else:
-                return None
-        gaps = after
-    return tuple(gaps)
+    spans = _collect(_Elision(document, types, start, end), root) if types.can_elide else []
+    return Gaps.of(document, tuple(sorted(spans)))
 
 
 @dataclass(frozen=True)

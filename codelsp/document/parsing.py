@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from tree_sitter import Language, Point, Tree
 
     from codelsp.document.edit import Edit
+    from codelsp.document.splice import Splice
 
 Point2 = tuple[int, int]
 """Line, and column in code points."""
@@ -35,7 +36,11 @@ _LONE_RETURN = re.compile("\r(?!\n)")
 
 
 def parse_text(
-    grammar: str, text: str, budget_ms: float, old: Tree | None = None, ranges: Sequence[Range] = ()
+    grammar: str,
+    text: str | Splice,
+    budget_ms: float,
+    old: Tree | None = None,
+    ranges: Sequence[Range] = (),
 ) -> Tree | None:
     """Return the tree of ``text``, or None if that took longer than ``budget_ms``.
 
@@ -97,12 +102,13 @@ def _language(grammar: str) -> Language:
     return get_language(grammar)  # type: ignore[arg-type]  # a Literal of 170 names
 
 
-def _reader(text: str) -> Callable[[int, Point], bytes]:
+def _reader(text: str | Splice) -> Callable[[int, Point], bytes]:
     def read(byte: int, _point: Point) -> bytes:
         start = byte // BYTES
         piece = text[start : start + _PIECE_CHARS]
-        if piece.endswith("\r") and text.startswith("\n", start + len(piece)):
-            piece += "\n"
+        if piece.endswith("\r"):
+            after = start + len(piece)
+            piece += "\n" if text[after : after + 1] == "\n" else ""
         if "\r" in piece:
             piece = _LONE_RETURN.sub("\n", piece)
         if not piece.isascii():

@@ -42,6 +42,8 @@ def is_parsable(
         return False
     if types.unsafe_line and re.search(types.unsafe_line, text):
         return False
+    if edits is not None and len(edits) == 1 and not _CONTROL.search(_to_look_at(text, edits)):
+        return True
     head = text[:_LOOKED_AT_CHARS]
     return len(_CONTROL.findall(head)) <= MAX_CONTROL_SHARE * len(head)
 
@@ -53,3 +55,8 @@ def _to_look_at(text: str, edits: Sequence[Edit] | None) -> str:
     if edits is None or len(edits) != 1:
         return text
     return text[edits[0].start : edits[0].new_end]
+
+
+def is_harmless(text: str) -> bool:
+    """Whether ``text``, put into a parsable document, holds nothing that may make it unparsable."""
+    return "\0" not in text and not _CONTROL.search(text)

@@ -15,6 +15,7 @@ from codelsp.document.parsing import parse_text, tell
 from codelsp.document.safety import is_parsable
 from codelsp.document.scopes import Scope
 from codelsp.document.signatures import Parameter
+from codelsp.document.splice import Splice
 from codelsp.document.text_kinds import TextKind
 
 if TYPE_CHECKING:
@@ -84,7 +85,7 @@ class SyntaxTree:
         if self._edits_since and self._focus is not None:
             # What the focus leaves out has not changed, so the older parse is right about it.
             gaps = self._focus.gaps
-            spans = {span for span in spans if any(a <= span[0] < b for a, b in gaps)}
+            spans = {span for span in spans if any(a <= span[0] < b for a, b in gaps.spans)}
             spans.update(statements.import_spans(self._source(self._focus.tree)))
         return tuple(sorted(spans))
 
@@ -127,6 +128,31 @@ class SyntaxTree:
             self._aim(start, end)
         return self._after(document, edits, _EDIT_BUDGET_MS)
 
+    def errors_with(self, start: int, end: int, text: str, around: tuple[int, int]) -> int | None:
+        """Return how many errors touch ``around`` if ``text`` stands from ``start`` to ``end``.
+
+        The same as ``with_edit`` and ``error_count``, for a fraction of the time in a long
+        document.  ``around`` are offsets of the document as it would be; None as for ``with_edit``.
+        """
+        splice = Splice(self.document, start, end, text)
+        if not splice.is_simple or self._types.unsafe_line:
+            tree = self.with_edit(start, end, text)
+            return None if tree is None else tree.error_count(*around)
+        edits = [splice.edit()]
+        if not self._is_long:
+            whole = parse_text(self._grammar, splice, _EDIT_BUDGET_MS, tell(self._whole, edits))
+            return None if whole is None else error_count(whole.root_node, *around)
+        self._aim(start, end)
+        focus = self._focus.told(edits) if self._focus is not None else None
+        if focus is not None:
+            focus = parse_focus(self._grammar, splice, focus.gaps, _EDIT_BUDGET_MS, focus.tree)
+            if focus is None:
+                return None
+            if focus.holds(*around):
+                return error_count(focus.tree.root_node, *around)
+        tree = self.with_edit(start, end, text)
+        return None if tree is None else tree.error_count(*around)
+
     def after(self, document: DocumentSnapshot, edits: Sequence[Edit]) -> SyntaxTree | None:
         """Return the tree of ``document``, which ``edits`` have made of this tree's document."""
         since = self._edits_since + len(edits)
@@ -144,7 +170,7 @@ class SyntaxTree:
             return _parsed(document, self.language, budget_ms, whole)
         focus = self._focus.told(edits) if self._focus is not None else None
         if focus is not None:
-            focus = parse_focus(self._grammar, document, focus.gaps, budget_ms, focus.tree)
+            focus = parse_focus(self._grammar, document.text, focus.gaps, budget_ms, focus.tree)
             if focus is None:
                 return None
         since = self._edits_since + len(edits)
@@ -178,8 +204,8 @@ class SyntaxTree:
         if self._focus is not None and self._focus.holds(start, end):
             return
         gaps = gaps_around(self.document, self._whole.root_node, self._types, start, end)
-        if 2 * sum(last - first for first, last in gaps) > len(self.document.text):
-            focus = parse_focus(self._grammar, self.document, gaps, _EDIT_BUDGET_MS)
+        if 2 * sum(last - first for first, last in gaps.spans) > len(self.document.text):
+            focus = parse_focus(self._grammar, self.document.text, gaps, _EDIT_BUDGET_MS)
             self._focus = focus or self._focus
 
 

@@ -182,19 +182,28 @@ class Journey:
         return reader.generated(stream)
 
     def look_ahead(self, context: CompletionContext) -> None:
-        """Do now what ``judge`` will need, and the model has no part in."""
-        if self.settings.recall:
-            recall(context)
+        """Do now what ``judge`` will need, and the model has no part in.
+
+        What is recalled is cleaned once now: the steps remember what they found out about the
+        context, and how the document parses with it.
+        """
+        recalled = self._recalled(context)
+        if recalled is not None:
+            clean(recalled.as_candidate(context.offset), context)
+
+    def _recalled(self, context: CompletionContext) -> Generated | None:
+        """Return what the open documents say; None if nothing, or nobody wants to know."""
+        tokens = recall(context) if self.settings.recall else ()
+        text = "".join(token.text for token in tokens)
+        return Generated(text, tokens, FinishReason.CUT) if tokens else None
 
     def _with_recalled(
         self, generations: Sequence[Generated], context: CompletionContext
     ) -> list[Generated]:
         """Return ``generations`` and what the open documents say, each weighed by the other."""
-        tokens = recall(context) if self.settings.recall else ()
-        if not tokens:
+        recalled = self._recalled(context)
+        if recalled is None:
             return list(generations)
-        text = "".join(token.text for token in tokens)
-        recalled = Generated(text, tokens, FinishReason.CUT)
         heard = generations[0] if generations else None
         return [*(mixed(each, recalled) for each in generations), mixed(recalled, heard)]
 

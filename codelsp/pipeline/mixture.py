@@ -13,8 +13,9 @@ import sys
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from codelsp.engine.port import Token
+
 if TYPE_CHECKING:
-    from codelsp.engine.port import Token
     from codelsp.pipeline.generated import Generated
 
 _DISSENT = 0.5
@@ -40,7 +41,7 @@ def mixed(one: Generated, other: Generated | None) -> Generated:
         agrees = n_visible <= len(heard) and said[:n_visible] == heard[:n_visible]
         beside = next((far for n, far in sums if n >= n_visible), None) if agrees else None
         after = _both(total, beside)
-        tokens.append(replace(token, log_prob=min(after - before, 0.0)))
+        tokens.append(Token(token.text, min(after - before, 0.0)))
         before = min(after, before)
     return replace(one, tokens=tuple(tokens))
 
