@@ -59,6 +59,7 @@ class SyntaxTree:
         self._whole = whole
         self._edits_since = edits_since
         self._focus = focus
+        self._scopes: dict[int, tuple[Scope, ...]] = {}
 
     def text_kind_at(self, offset: int) -> TextKind:
         """Return what a character typed at ``offset`` would be part of."""
@@ -66,7 +67,9 @@ class SyntaxTree:
 
     def scopes_at(self, offset: int) -> tuple[Scope, ...]:
         """Return the functions, classes and blocks around ``offset``, outermost first."""
-        return scopes.scopes_at(self._around(offset, offset), offset)
+        if offset not in self._scopes:
+            self._scopes[offset] = scopes.scopes_at(self._around(offset, offset), offset)
+        return self._scopes[offset]
 
     def function_at(self, offset: int) -> Function | None:
         """Return the innermost function with a name around ``offset``.

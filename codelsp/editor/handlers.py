@@ -56,9 +56,9 @@ def initialized(ls: CodeServer, params: Json) -> None:  # noqa: ARG001  # it has
     ls.spawn(configuration.begin(ls))
 
 
-async def inline_completion(ls: CodeServer, params: Json) -> types.InlineCompletionList | None:
+async def inline_completion(ls: CodeServer, params: Json) -> Json | None:
     """Answer ``textDocument/inlineCompletion``; an empty list means nothing to say."""
-    nothing = types.InlineCompletionList(items=[])
+    nothing: Json = {"items": []}
     return await _answered(ls, params, to_lsp.inline_completion_list, nothing)
 
 

@@ -511,3 +511,33 @@ def test_an_import_typed_into_a_long_document_is_found() -> None:
     texts = [document.text[start:end] for start, end in before]
     assert texts == ["import os", "import re", "import sys"]
     assert tree.import_spans() == before
+
+
+spliced_texts = st.text(alphabet="ab(\n\r \t\"':.=1é😋\ud83d\ude0b\0", max_size=12)
+
+
+@given(
+    repeated=st.sampled_from([1, 60]),
+    places=st.tuples(st.integers(0, 5_000), st.integers(0, 12)),
+    text=spliced_texts,
+    line_end=st.sampled_from(["\n", "\r\n", "\r"]),
+    typed=st.text(alphabet="ab(\n :", max_size=3),
+)
+@settings(max_examples=120, deadline=None)
+def test_errors_counted_without_writing_a_document_out_are_those_of_the_document_written_out(
+    repeated: int, places: tuple[int, int], text: str, line_end: str, typed: str
+) -> None:
+    whole = (SOURCE * repeated).replace("\n", line_end)
+    assert (len(whole) >= MIN_CHARS) == (repeated > 1)
+    start = places[0] % len(whole)
+    end = min(start + places[1], len(whole))
+    before = DocumentSnapshot.of("file:///a.py", "python", 1, whole)
+    document = replace(before, start, start, typed, 2)
+    tree = parse(document, parse(before), [edit_between(before, document, start, start)])
+    assert tree is not None
+    around = (max(0, start - 40), min(start + 160, len(document.text)))
+    reference = tree.with_edit(start, end, text)
+
+    found = tree.errors_with(start, end, text, around)
+
+    assert found == (None if reference is None else reference.error_count(*around))
