@@ -16,6 +16,7 @@ from codelsp.cli import (
     engine,
     evaluate,
     export,
+    generate,
     models,
     playground,
     settings,
@@ -47,6 +48,7 @@ app = typer.Typer(
 app.command("complete")(complete.complete)
 app.add_typer(engine.app, name="engine")
 app.add_typer(models.app, name="models")
+app.command("generate")(generate.generate)
 app.command("doctor")(doctor.doctor)
 app.command("bench")(bench.bench)
 app.command("playground")(playground.playground)

@@ -120,6 +120,29 @@ def load(folder: Path, options: LoadOptions) -> Loaded:
     return Loaded(decoder, plan, names, n_rows)
 
 
+def load_plain(folder: Path, options: LoadOptions) -> tuple[Any, Vocabulary]:
+    """Return transformers' own model in ``folder``, ready to be asked, and its vocabulary.
+
+    Raises:
+        ModelFileError: it may not be loaded, or is damaged.
+        EngineUnavailableError: it does not fit.
+    """
+    _refuse_unsafe(folder, options)
+    _refuse_missing_shards(folder)
+    config = _config(folder, options)
+    vocabulary = _vocabulary(folder, config, options)
+    plan = plan_machine(
+        size_of(config, n_weights_of(folder)),
+        this_hardware(options.device),
+        dtype=options.dtype,
+        context_tokens=options.context_tokens,
+        int8_layers=False,
+    )
+    model = _model(folder, config, plan, options)
+    _refuse_wrong_vocabulary(model.get_input_embeddings().weight.shape[0], vocabulary, folder)
+    return model, vocabulary
+
+
 def warm_up(decoder: Decoder) -> None:
     """Run the model once for each shape that a keystroke has, so that no user waits for it."""
     for adapter in decoder.runners:
