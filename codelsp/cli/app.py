@@ -17,6 +17,7 @@ from codelsp.cli import (
     evaluate,
     export,
     generate,
+    interact,
     models,
     playground,
     settings,
@@ -49,6 +50,7 @@ app.command("complete")(complete.complete)
 app.add_typer(engine.app, name="engine")
 app.add_typer(models.app, name="models")
 app.command("generate")(generate.generate)
+app.command("interact")(interact.interact)
 app.command("doctor")(doctor.doctor)
 app.command("bench")(bench.bench)
 app.command("playground")(playground.playground)

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from codelsp.prompt.controls import CONTROL_TOKENS
 from codelsp.prompt.layout import FimLayout, Order, Slot, Template
 from codelsp.prompt.prompt import SpecialPiece
 
@@ -383,6 +384,7 @@ KNOWN_SPECIAL_TOKENS: tuple[str, ...] = tuple(
             for layout in LAYOUTS
             for token in (*layout.special_tokens(), *layout.marks, *layout.foreign_marks)
         }
+        | set(CONTROL_TOKENS.values())
     )
 )
 """Every spelling an engine looks for in a model's vocabulary."""

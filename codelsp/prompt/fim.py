@@ -22,6 +22,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from codelsp.errors import SettingsError
+from codelsp.prompt.controls import CONTROL_TOKENS, control_token
 from codelsp.prompt.families import KNOWN_SPECIAL_TOKENS, LAYOUTS, PREFIX_ONLY
 from codelsp.prompt.layout import FimLayout, Order, Slot, Template
 from codelsp.prompt.prompt import Piece, SpecialPiece, TextPiece
@@ -72,12 +73,19 @@ def render(
         SettingsError: the layout does not have this order.
     """
     pieces = [
+        *_control(layout, texts),
         *_headers(layout, texts),
         *_fill(_infilling(layout, order), texts, None),
     ]
     if middle is not None:
         pieces += [TextPiece("middle", middle), SpecialPiece(layout.end_token)]
     return tuple(piece for piece in pieces if isinstance(piece, SpecialPiece) or piece.text)
+
+
+def _control(layout: FimLayout, texts: PromptText) -> Iterator[Piece]:
+    token = control_token(texts.language) if layout.controls else ""
+    if token in layout.controls:
+        yield SpecialPiece(token)
 
 
 def _headers(layout: FimLayout, texts: PromptText) -> Iterator[Piece]:
@@ -162,7 +170,8 @@ def choose_layout(special_tokens: Mapping[str, int]) -> FimLayout:
             and not any(mark in special_tokens for mark in layout.foreign_marks)
         ):
             return layout
-    return PREFIX_ONLY
+    controls = frozenset(special_tokens) & frozenset(CONTROL_TOKENS.values())
+    return replace(PREFIX_ONLY, controls=controls) if controls else PREFIX_ONLY
 
 
 def layout_named(name: str) -> FimLayout:

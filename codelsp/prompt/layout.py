@@ -71,6 +71,8 @@ class FimLayout:
     spaces_pieces: bool = False
     """Whether the tokenizer puts a space before each text it is given (SentencePiece), so that a
     text must be tokenized in one go."""
+    controls: frozenset[str] = frozenset()
+    """Control tokens of languages that the model has; a text without a suffix begins with one."""
     text_spellings: Mapping[str, str] = field(default_factory=dict, hash=False)
     """Spellings of special tokens in a text prompt, where they differ."""
     note: str = ""

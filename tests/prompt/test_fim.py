@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from codelsp.context.completion_context import Neighbor
@@ -175,3 +177,11 @@ def test_every_token_a_layout_writes_is_one_that_engines_look_for() -> None:
 
 def test_layouts_are_values_and_fit_as_keys() -> None:
     assert len({layout: layout.name for layout in LAYOUTS}) == len(LAYOUTS)
+
+
+def test_a_model_with_control_tokens_begins_with_the_one_of_the_language() -> None:
+    layout = choose_layout({"<|python|>": 7, "<|cpp|>": 8, "<|endoftext|>": 0})
+
+    assert spelled(render(layout, TEXTS)) == "<|python|>H\nP"
+    assert spelled(render(layout, replace(TEXTS, language="C++"))) == "<|cpp|>H\nP"
+    assert spelled(render(layout, replace(TEXTS, language="Java"))) == "H\nP"
