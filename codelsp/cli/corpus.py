@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from codelsp.cli.convert import convert
 from codelsp.errors import CorpusError
 
 if TYPE_CHECKING:
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
     from codelsp.training.sources import Source
 
 app = typer.Typer(name="corpus", help="Make and look at training corpora.", no_args_is_help=True)
+app.command("convert")(convert)
 
 
 @app.command("build")

@@ -13,11 +13,13 @@ if TYPE_CHECKING:
     from rich.console import Console
     from rich.progress import Progress, TaskID
 
-    from codelsp.training.monitor import StepReport
+    from codelsp.training.monitor import Observer, StepReport
+    from codelsp.training.recipe import Recipe
     from codelsp.training.validation import ValidationReport
 
 app = typer.Typer(name="train", help="Train a model, or go on from a run's last checkpoint.")
 
+_TUNE = "Fine-tuning"
 _LINE_EVERY = 10
 """Steps between lines where there is no terminal to draw on."""
 
@@ -100,10 +102,73 @@ def run(
         Path | None, typer.Option(help="Start from this checkpoint of another run.")
     ] = None,
     low_priority: Annotated[bool, typer.Option(help="Give way to everything else.")] = False,
+    base: Annotated[
+        str | None,
+        typer.Option(
+            help="Fine-tune this: distilgpt2, gpt2, store, folder.", rich_help_panel=_TUNE
+        ),
+    ] = None,
+    data: Annotated[
+        Path | None, typer.Option(help="Folder of `corpus convert`.", rich_help_panel=_TUNE)
+    ] = None,
+    batch_size: Annotated[
+        int, typer.Option(min=1, help="Windows at once.", rich_help_panel=_TUNE)
+    ] = 4,
+    dev_batch_size: Annotated[
+        int, typer.Option(min=1, help="The same, when measuring.", rich_help_panel=_TUNE)
+    ] = 8,
+    epochs: Annotated[
+        float, typer.Option(help="Passes over the windows.", rich_help_panel=_TUNE)
+    ] = 16,
+    lr: Annotated[float, typer.Option(help="Highest learning rate.", rich_help_panel=_TUNE)] = 2e-5,
+    warmup_ratio: Annotated[
+        float, typer.Option(help="Share of the run that warms up.", rich_help_panel=_TUNE)
+    ] = 0.2,
+    early_stop: Annotated[
+        int,
+        typer.Option(
+            min=0,
+            help="End after so many evaluations without a better perplexity; 0: never.",
+            rich_help_panel=_TUNE,
+        ),
+    ] = 20,
+    scheduler: Annotated[
+        str,
+        typer.Option(
+            help="constantlr, warmupconstant, warmuplinear, warmupcosine.", rich_help_panel=_TUNE
+        ),
+    ] = "warmuplinear",
+    seed: Annotated[int, typer.Option(help="Order and dropout.", rich_help_panel=_TUNE)] = 122,
+    accumulation_steps: Annotated[
+        int, typer.Option(min=1, help="Batches a step learns from.", rich_help_panel=_TUNE)
+    ] = 1,
+    evaluation_steps: Annotated[
+        int, typer.Option(min=1, help="Steps between evaluations.", rich_help_panel=_TUNE)
+    ] = 200,
+    evaluation_windows: Annotated[
+        int, typer.Option(min=1, help="Held-out windows that are measured.", rich_help_panel=_TUNE)
+    ] = 1000,
+    weight_decay: Annotated[float, typer.Option(help="Of AdamW.", rich_help_panel=_TUNE)] = 0.01,
+    threads: Annotated[
+        int, typer.Option(min=0, help="CPU threads; 0: torch's.", rich_help_panel=_TUNE)
+    ] = 0,
+    wandb_project: Annotated[
+        str | None, typer.Option(help="Send figures to this project of Weights & Biases.")
+    ] = None,
 ) -> None:
-    """Train a model, or go on from a run's last checkpoint."""
+    """Train a model, fine-tune one with --base, or go on from a run's last checkpoint."""
     if context.invoked_subcommand is not None:
         return
+    if base is not None and recipe is None and data is not None and output is not None:
+        from codelsp.training.fine_tuning import FineTuning, tuning_recipe
+
+        tuning = FineTuning(
+            base, data, batch_size, dev_batch_size, epochs, lr, warmup_ratio, early_stop, scheduler,
+            seed, accumulation_steps, evaluation_steps, evaluation_windows, weight_decay, threads,
+        )  # fmt: skip
+        recipe = tuning_recipe(tuning, output)
+    elif base is not None:
+        raise typer.BadParameter("--base goes with --data and --output, and without --recipe")
     if recipe is None or output is None:
         raise typer.BadParameter("--recipe and --output are needed; or name a command, see --help")
     from dataclasses import replace
@@ -127,7 +192,7 @@ def run(
     if branch_from is not None:
         _branch(branch_from, output)
     display = Display(Console(stderr=True), schedule.total)
-    training = Run(plan, output, [display])
+    training = Run(plan, output, _observers(display, output, wandb_project, plan))
     with display:
         training.train(
             Limits(
@@ -135,6 +200,24 @@ def run(
                 max_steps if max_steps is not None else 2**62,
             )
         )
+    if plan.cadence.validate_steps:
+        from codelsp.training.fine_tuning import write_best
+
+        folder, state = write_best(output), training.state
+        display.on_note(
+            f"{folder}: the model of step {state.best_step or state.step:,}; talk to it with"
+            f" `codelsp interact --model {folder}`"
+        )
+
+
+def _observers(
+    display: Display, output: Path, wandb_project: str | None, plan: Recipe
+) -> list[Observer]:
+    if wandb_project is None:
+        return [display]
+    from codelsp.training.monitor import WeightsAndBiases
+
+    return [display, WeightsAndBiases(output, wandb_project, plan.facts())]
 
 
 @app.command("average")
@@ -214,6 +297,7 @@ def _branch(checkpoint: Path, output: Path) -> None:
 def figures(report: ValidationReport) -> str:
     """Return what was measured on held-out rows and holes, in one line."""
     return (
+        f"perplexity {report.perplexity:.2f}, "
         f"{report.nats_per_token:.3f} nats a token, {report.bits_per_character:.3f} bits a "
         f"character, end token found {report.end_recall:.1%}; of {report.n_holes} holes exact "
         f"{report.spm_exact:.1%} SPM, {report.psm_exact:.1%} PSM; ended "

@@ -185,7 +185,7 @@ class Sampler:
         )
         if plan.num_beams > 1:
             drawing["early_stopping"] = plan.early_stopping
-        return GenerationConfig(
+        return GenerationConfig(  # type: ignore[no-untyped-call]  # transformers' own gap
             max_new_tokens=length,
             do_sample=samples,
             num_beams=plan.num_beams,

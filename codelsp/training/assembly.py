@@ -6,11 +6,12 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from codelsp.errors import TrainingError
+from codelsp.model_store.hub import transformers_folder
 from codelsp.training.holes import FILE as HOLES
 from codelsp.training.holes import read_holes
 from codelsp.training.model import load_model, new_model
+from codelsp.training.new_tokens import grow_model
 from codelsp.training.objective import Objective
-from codelsp.training.rows import Rows
 from codelsp.training.split import check_split
 from codelsp.training.tokenizer import (
     END_TOKEN,
@@ -20,6 +21,7 @@ from codelsp.training.tokenizer import (
     tokenizer_hash,
 )
 from codelsp.training.validation import Validator
+from codelsp.training.windows import open_rows
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -28,15 +30,17 @@ if TYPE_CHECKING:
     from transformers import PreTrainedModel
 
     from codelsp.training.recipe import DataPhase, Recipe
+    from codelsp.training.rows import Rows
+    from codelsp.training.windows import Windows
 
 
-def checked_rows(phase: DataPhase, recipe: Recipe, digest: str) -> Rows:
+def checked_rows(phase: DataPhase, recipe: Recipe, digest: str) -> Rows | Windows:
     """Return the rows of a phase; refuse those of another tokenizer.
 
     Raises:
         TrainingError: they are, or they are damaged.
     """
-    rows = Rows(phase.rows, "train", recipe.seed)
+    rows = open_rows(phase.rows, "train", recipe.seed)
     if rows.description.tokenizer_hash != digest:
         raise TrainingError(
             f"the rows in {phase.rows} were made with another tokenizer than {recipe.tokenizer}"
@@ -55,14 +59,16 @@ def validator_of(
     folder = recipe.phases[0].rows
     if not (folder / "validation.json").is_file():
         return None
-    rows = Rows(folder, "validation")
+    rows = open_rows(folder, "validation")
     if rows.description.tokenizer_hash != digest:
         raise TrainingError(f"the validation rows in {folder} were made with another tokenizer")
     for phase in recipe.phases:
-        trained = Rows(phase.rows, "train").description.repositories
+        trained = open_rows(phase.rows, "train").description.repositories
         check_split(trained, rows.description.repositories)
     holes = read_holes(folder / HOLES, recipe.n_holes)
-    return Validator(tokenizer, objective, rows, recipe.validation_rows, holes)
+    return Validator(
+        tokenizer, objective, rows, recipe.validation_rows, holes, recipe.validation_batch
+    )
 
 
 def held_out(folder: Path, tokenizer_file: Path, n_rows: int, n_holes: int) -> Validator:
@@ -72,7 +78,7 @@ def held_out(folder: Path, tokenizer_file: Path, n_rows: int, n_holes: int) -> V
         TrainingError: the rows have no such side, are damaged or were made with another tokenizer.
     """
     tokenizer = load_tokenizer(tokenizer_file)
-    rows = Rows(folder, "validation")
+    rows = open_rows(folder, "validation")
     if rows.description.tokenizer_hash != tokenizer_hash(tokenizer):
         raise TrainingError(f"the rows in {folder} were made with another tokenizer")
     special = special_ids(tokenizer)
@@ -87,13 +93,13 @@ def objective_of(tokenizer: Tokenizer, recipe: Recipe) -> Objective:
     Raises:
         TrainingError: the tokenizer lacks a token that training needs.
     """
-    special = special_ids(tokenizer)
-    if END_TOKEN not in special or PAD_TOKEN not in special:
+    end, pad = (tokenizer.token_to_id(token) for token in (recipe.end_token, recipe.pad_token))
+    if end is None or pad is None:
         raise TrainingError(
-            f"the tokenizer {recipe.tokenizer} lacks {END_TOKEN} or {PAD_TOKEN}; "
+            f"the tokenizer {recipe.tokenizer} lacks {recipe.end_token} or {recipe.pad_token}; "
             "train one with codelsp tokenizer train"
         )
-    return Objective(special[END_TOKEN], special[PAD_TOKEN], recipe.end_weight, recipe.z_weight)
+    return Objective(end, pad, recipe.end_weight, recipe.z_weight)
 
 
 def fresh_model(recipe: Recipe, tokenizer: Tokenizer, objective: Objective) -> PreTrainedModel:
@@ -103,7 +109,13 @@ def fresh_model(recipe: Recipe, tokenizer: Tokenizer, objective: Objective) -> P
         TrainingError: it has fewer tokens than the tokenizer.
     """
     if recipe.start_from:
-        model = load_model(recipe.start_from)
+        model = load_model(transformers_folder(recipe.start_from))
+        ids = {token: tokenizer.token_to_id(token) for token in recipe.new_tokens}
+        missing = [token for token, number in ids.items() if number is None]
+        if missing:
+            raise TrainingError(f"the tokenizer {recipe.tokenizer} lacks {', '.join(missing)}")
+        grow_model(model, tokenizer, {t: n for t, n in ids.items() if n is not None})
+        model.config.pad_token_id = objective.pad_id
         if model.config.vocab_size < tokenizer.get_vocab_size():
             raise TrainingError(f"{recipe.start_from} has fewer tokens than {recipe.tokenizer}")
         return model

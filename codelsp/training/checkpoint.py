@@ -49,6 +49,11 @@ class RunState:
     """Rows read of the present phase, over all epochs."""
     n_skipped: int = 0
     """Steps left out because a loss or a gradient was not finite."""
+    best_nats: float = float("inf")
+    """Of the best validation that counts for an early stop; nats per token."""
+    best_step: int = 0
+    n_worse: int = 0
+    """Such validations since the best one."""
     tokenizer_hash: str = ""
     recipe: dict[str, Any] = field(default_factory=dict)
 
@@ -61,7 +66,7 @@ def save_checkpoint(
     Raises:
         OSError: the disk is full or not writable; nothing half-written stays behind.
     """
-    final = run / f"step-{state.step:08d}"
+    final = checkpoint_at(run, state.step)
     part = run / f".part-{os.getpid()}"
     for left in run.glob(".part-*"):  # of a run that was killed while it wrote
         shutil.rmtree(left, ignore_errors=True)
@@ -177,9 +182,15 @@ def check_tokenizer(state: RunState, digest: str, checkpoint: Path) -> None:
         )
 
 
-def remove_old(run: Path, keep: int, keep_every_tokens: float) -> None:
-    """Remove checkpoints but the newest ``keep``, and one of each stretch of tokens."""
-    kept = set(_one_of_each(checkpoints_in(run), keep_every_tokens))
+def checkpoint_at(run: Path, step: int) -> Path:
+    """Return the folder of the checkpoint of ``step``; it need not exist."""
+    return run / f"step-{step:08d}"
+
+
+def remove_old(run: Path, keep: int, keep_every_tokens: float, best_step: int = 0) -> None:
+    """Remove checkpoints but the newest ``keep``, the best, and one of each stretch of tokens."""
+    kept = {checkpoint_at(run, best_step)}
+    kept |= set(_one_of_each(checkpoints_in(run), keep_every_tokens))
     for checkpoint in checkpoints_in(run)[:-keep]:
         if checkpoint not in kept:
             shutil.rmtree(checkpoint, ignore_errors=True)

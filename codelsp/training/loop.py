@@ -34,6 +34,7 @@ if TYPE_CHECKING:
 
     from codelsp.training.monitor import Observer
     from codelsp.training.recipe import Recipe
+    from codelsp.training.validation import ValidationReport
 
 _MAX_SKIPPED = 5
 """Steps in a row without a finite loss before a run gives up."""
@@ -66,6 +67,7 @@ class Run:
             self._observers = [*observers, *usual_observers(folder, self.state.step)]
         self._learner = self._machine.wrapped(Learner(self.model, self._objective))
         self._n_skipped_in_a_row = 0
+        self._is_measured = False
         self._stop = threading.Event()
 
     def _resumed(self) -> RunState:
@@ -95,7 +97,7 @@ class Run:
         peak = self._machine.peak_flops()
         clock = Clock(self._recipe, self.state.seconds, limits)
         first_step = self.state.step
-        while not self._is_over() and not clock.is_over(self.state.step - first_step):
+        while not self._has_ended() and not clock.is_over(self.state.step - first_step):
             before = time.monotonic()
             done = self._step()
             now = time.monotonic()
@@ -106,8 +108,16 @@ class Run:
             if self._decide(clock):
                 break
         if self.state.step > first_step:
-            self._save()
-        if self.state.step > first_step and not self._stop.is_set():
+            self._end_session()
+
+    def _end_session(self) -> None:
+        """Save, and measure unless someone is waiting; the end of a run may be its best place."""
+        is_wanted = not self._stop.is_set() and not self._is_measured
+        counts = self._recipe.cadence.validate_steps > 0 and self._has_ended()
+        if is_wanted and counts:
+            self._weigh(self._validate())
+        self._save()
+        if is_wanted and not counts:
             self._validate()
 
     def _decide(self, clock: Clock) -> bool:
@@ -117,16 +127,37 @@ class Run:
             float(self._stop.is_set()),
             seconds,
             float(clock.checkpoint_is_due(seconds)),
-            float(clock.validation_is_due(seconds)),
+            float(clock.validation_is_due(seconds, self.state.step)),
         ]
         stop, self.state.seconds, save, measure = self._machine.agreed(wishes)
         if stop:
             return True
+        self._is_measured = bool(measure)
+        if measure and self._recipe.cadence.validate_steps:
+            # First measured and then saved: a run that goes on from there has not missed it.
+            save = float(self._weigh(self._validate())) or save
+            measure = 0.0
         if save:
             self._save()
         if measure:
             self._validate()
         return False
+
+    def _weigh(self, report: ValidationReport | None) -> bool:
+        """Count a validation for the early stop; tell whether it is the best so far."""
+        state = self.state
+        nats = report.nats_per_token if report is not None else float("inf")
+        (nats,) = self._machine.agreed([nats])
+        is_best = nats < state.best_nats
+        if is_best:
+            state.best_nats, state.best_step, state.n_worse = nats, state.step, 0
+        else:
+            state.n_worse += 1
+        return is_best
+
+    def _has_ended(self) -> bool:
+        patience = self._recipe.early_stop
+        return self._is_over() or 0 < patience <= self.state.n_worse
 
     def _is_over(self) -> bool:
         schedule = self._recipe.schedule
@@ -195,16 +226,19 @@ class Run:
             checkpoints.save_checkpoint(
                 self._folder, self.model, self._optimizer, self.state, self._recipe.tokenizer
             )
-            checkpoints.remove_old(self._folder, cadence.keep, cadence.keep_every_tokens)
+            checkpoints.remove_old(
+                self._folder, cadence.keep, cadence.keep_every_tokens, self.state.best_step
+            )
         except (OSError, CheckpointError) as error:
             self._note(f"the checkpoint of step {self.state.step} was not written: {error}")
 
-    def _validate(self) -> None:
+    def _validate(self) -> ValidationReport | None:
         if self._validator is None or not self._machine.is_first:
-            return
+            return None
         report = self._validator.measure(self.model, self._machine)
         for observer in self._observers:
             observer.on_validation(self.state.step, self.state.tokens, report)
+        return report
 
     def _tell(self, done: _Done, speed: float, utilization: float) -> None:
         state = self.state

@@ -5,9 +5,13 @@ from __future__ import annotations
 import json
 import logging
 from dataclasses import asdict, dataclass
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
+from uuid import uuid4
+
+from codelsp.errors import TrainingError
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from pathlib import Path
 
     from codelsp.training.validation import ValidationReport
@@ -66,7 +70,8 @@ class MetricsFile:
 
     def on_validation(self, step: int, tokens: int, report: ValidationReport) -> None:
         """Append a validation."""
-        self._append({"kind": "validation", "step": step, "tokens": tokens, **asdict(report)})
+        figures = {**asdict(report), "perplexity": report.perplexity}
+        self._append({"kind": "validation", "step": step, "tokens": tokens, **figures})
 
     def on_note(self, text: str) -> None:
         """Say it in the log."""
@@ -103,7 +108,7 @@ class TensorBoard:
     def on_validation(self, step: int, tokens: int, report: ValidationReport) -> None:
         """Draw a validation."""
         del tokens
-        self._draw("validation", step, asdict(report))
+        self._draw("validation", step, {**asdict(report), "perplexity": report.perplexity})
         self._writer.flush()
 
     def on_note(self, text: str) -> None:
@@ -113,6 +118,57 @@ class TensorBoard:
         for name, value in values.items():
             if name != "step":
                 self._writer.add_scalar(f"{group}/{name}", value, step)
+
+
+class WeightsAndBiases:
+    """Sends figures to a project of Weights & Biases; only where the user asked for it by name.
+
+    Args:
+        run: Folder of the run; a resumed one goes on in the same chart.
+        project: Name of the project.
+        facts: The recipe.
+
+    Raises:
+        TrainingError: the package is not installed, or the service refuses.
+    """
+
+    def __init__(self, run: Path, project: str, facts: Mapping[str, Any]) -> None:
+        try:
+            import wandb
+        except ImportError:
+            raise TrainingError(
+                "--wandb-project needs: pip install wandb; without it, figures are in"
+                f" {run / METRICS} and for TensorBoard"
+            ) from None
+        run.mkdir(parents=True, exist_ok=True)
+        identity = run / "wandb-id"
+        if not identity.is_file():
+            identity.write_text(uuid4().hex[:12], encoding="utf-8")
+        try:
+            self._run = wandb.init(
+                project=project,
+                dir=str(run),
+                id=identity.read_text(encoding="utf-8"),
+                resume="allow",
+                config=dict(facts),
+            )
+        except Exception as error:
+            raise TrainingError(f"Weights & Biases refused: {error}") from error
+
+    def on_step(self, report: StepReport) -> None:
+        """Send a step."""
+        self._send("train", report.step, asdict(report))
+
+    def on_validation(self, step: int, tokens: int, report: ValidationReport) -> None:
+        """Send a validation."""
+        del tokens
+        self._send("validation", step, {**asdict(report), "perplexity": report.perplexity})
+
+    def on_note(self, text: str) -> None:
+        """Nothing is sent: a note may name files."""
+
+    def _send(self, group: str, step: int, values: dict[str, float]) -> None:
+        self._run.log({f"{group}/{name}": value for name, value in values.items()}, step=step)
 
 
 def usual_observers(run: Path, from_step: int) -> list[Observer]:

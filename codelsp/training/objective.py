@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
 _CHUNK = 8_192
 """Tokens whose logits are held at once."""
+_CHANGES_OF_LOGITS = ("logits_scaling", "logit_scale", "final_logit_softcapping")
 _SMALLEST = 1e-38
 """The smallest probability whose logarithm is taken."""
 
@@ -48,6 +49,7 @@ class Learner(nn.Module):
         super().__init__()
         self.model = model
         self._objective = objective
+        self._has_plain_head = has_plain_head(model)
 
     def forward(self, rows: Tensor) -> tuple[Tensor, Tensor]:
         """Return the summed weighted loss of ``rows`` (batch, time + 1), and the summed nats.
@@ -56,6 +58,9 @@ class Learner(nn.Module):
         z-loss, and is what gets reported.
         """
         targets = rows[:, 1:].reshape(-1)  # (batch x time,)
+        if not self._has_plain_head:
+            logits = self.model(input_ids=rows[:, :-1], use_cache=False).logits
+            return _loss_of(logits.flatten(0, 1).float(), targets, self._objective)
         answer = self.model.base_model(input_ids=rows[:, :-1], use_cache=False)
         hidden = answer.last_hidden_state.flatten(0, 1)  # (batch x time, width)
         head = self.model.get_output_embeddings().weight  # type: ignore[no-untyped-call]
@@ -63,6 +68,26 @@ class Learner(nn.Module):
             hidden, head, targets, self._objective
         )
         return weighted, nats
+
+
+def has_plain_head(model: PreTrainedModel) -> bool:
+    """Tell whether a model's logits are its last states times a matrix, and nothing more.
+
+    Some families scale them, cap them or add a bias; those are left to transformers.
+    """
+    head: Any = model.get_output_embeddings()  # type: ignore[no-untyped-call]
+    config = model.config.get_text_config()
+    changes = (getattr(config, name, None) for name in _CHANGES_OF_LOGITS)
+    return getattr(head, "bias", None) is None and not any(changes)
+
+
+def _loss_of(logits: Tensor, targets: Tensor, objective: Objective) -> tuple[Tensor, Tensor]:
+    """Return what ``_HeadLoss`` does, of logits (tokens, vocabulary) that are there already."""
+    losses = nn.functional.cross_entropy(logits, targets, reduction="none")
+    weights = objective.weights(targets)
+    normalizer = torch.logsumexp(logits, dim=-1)
+    weighted = (weights * (losses + objective.z_weight * normalizer.square())).sum()
+    return weighted, (losses * (targets != objective.pad_id)).sum().detach()
 
 
 class _HeadLoss(torch.autograd.Function):

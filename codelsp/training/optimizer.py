@@ -7,7 +7,7 @@ Muon reaches a loss in 1.4 to 1.6 times fewer steps than AdamW at this size
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, Literal
 
 import torch
 
@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     from torch import Tensor, nn
 
 _MATRIX = 2
+_OUTER = ("embed", "lm_head", "wte", "wpe")
+"""What names of embeddings and heads have in them; the last two are GPT-2's."""
 
 
 @dataclass(frozen=True)
@@ -31,6 +33,9 @@ class OptimizerSettings:
     """Of Muon's matrices; embeddings and norms have none."""
     clip: float = 1.0
     """The norm that all gradients together are clipped to."""
+    kind: Literal["muon", "adamw"] = "muon"
+    """``adamw`` uses it for the matrices, too: for models that were trained with it."""
+    eps: float = 1e-8
 
 
 class Optimizer:
@@ -41,11 +46,20 @@ class Optimizer:
         self._settings = settings
         self._parameters = [*matrices.values(), *others.values()]
         self._names = [*matrices, *others]
-        self._muon = Muon(
-            list(matrices.values()), settings.muon_rate, settings.momentum, settings.weight_decay
-        )
+        groups: list[dict[str, Any]] = [{"params": list(others.values()), "weight_decay": 0.0}]
+        self._muon: Muon | None = None
+        if settings.kind == "muon" and matrices:
+            self._muon = Muon(
+                list(matrices.values()),
+                settings.muon_rate,
+                settings.momentum,
+                settings.weight_decay,
+            )
+        else:
+            decayed = {"params": list(matrices.values()), "weight_decay": settings.weight_decay}
+            groups = [decayed, *groups]
         self._adam = torch.optim.AdamW(
-            list(others.values()), lr=settings.adam_rate, betas=settings.betas, weight_decay=0.0
+            groups, lr=settings.adam_rate, betas=settings.betas, eps=settings.eps
         )
 
     def step(self, factor: float) -> float | None:
@@ -56,12 +70,13 @@ class Optimizer:
         norm = torch.nn.utils.clip_grad_norm_(self._parameters, self._settings.clip)
         finite = bool(torch.isfinite(norm))
         if finite:
-            for group in self._muon.param_groups:
-                group["lr"] = self._settings.muon_rate * factor
             for group in self._adam.param_groups:
                 group["lr"] = self._settings.adam_rate * factor
-            self._muon.step()
             self._adam.step()
+            if self._muon is not None:
+                for group in self._muon.param_groups:
+                    group["lr"] = self._settings.muon_rate * factor
+                self._muon.step()
         self.clear()
         return float(norm) if finite else None
 
@@ -74,7 +89,7 @@ class Optimizer:
         """Return all that a later step depends on, as tensors by name."""
         tensors = {}
         for name, parameter in zip(self._names, self._parameters, strict=True):
-            for optimizer in (self._muon, self._adam):
+            for optimizer in self._both():
                 for key, value in optimizer.state.get(parameter, {}).items():
                     tensors[f"{name}:{key}"] = torch.as_tensor(value).detach().clone().contiguous()
         return tensors
@@ -82,14 +97,22 @@ class Optimizer:
     def restore(self, tensors: dict[str, Tensor]) -> None:
         """Take back what ``state`` gave."""
         parameters = dict(zip(self._names, self._parameters, strict=True))
-        muon = {id(p) for group in self._muon.param_groups for p in group["params"]}
+        owners = {
+            id(p): optimizer
+            for optimizer in self._both()
+            for group in optimizer.param_groups
+            for p in group["params"]
+        }
         for key, tensor in tensors.items():
             name, _, entry = key.rpartition(":")
             parameter = parameters[name]
-            optimizer = self._muon if id(parameter) in muon else self._adam
+            optimizer = owners[id(parameter)]
             # AdamW keeps its step count on the CPU.
             place = "cpu" if entry == "step" else parameter.device
             optimizer.state[parameter][entry] = tensor.clone().to(place)
+
+    def _both(self) -> list[torch.optim.Optimizer]:
+        return [self._adam] if self._muon is None else [self._muon, self._adam]
 
 
 def _divided(model: nn.Module) -> tuple[dict[str, nn.Parameter], dict[str, nn.Parameter]]:
@@ -97,6 +120,6 @@ def _divided(model: nn.Module) -> tuple[dict[str, nn.Parameter], dict[str, nn.Pa
     matrices: dict[str, nn.Parameter] = {}
     others: dict[str, nn.Parameter] = {}
     for name, parameter in model.named_parameters():
-        is_inner = parameter.ndim == _MATRIX and "embed" not in name and "lm_head" not in name
+        is_inner = parameter.ndim == _MATRIX and not any(part in name for part in _OUTER)
         (matrices if is_inner else others)[name] = parameter
     return matrices, others

@@ -15,6 +15,7 @@ from codelsp.errors import CheckpointError, TrainingError
 from codelsp.training.model import SHAPES, Shape
 from codelsp.training.optimizer import OptimizerSettings
 from codelsp.training.schedule import Schedule
+from codelsp.training.tokenizer import END_TOKEN, PAD_TOKEN
 
 if sys.version_info >= (3, 11):
     import tomllib
@@ -51,6 +52,8 @@ class Cadence:
     """Checkpoints that stay on disk."""
     keep_every_tokens: float = 0.0
     """One checkpoint of each such stretch stays for ever; 0 is none."""
+    validate_steps: int = 0
+    """Steps from one validation to the next, instead of seconds; 0 is none."""
 
 
 @dataclass(frozen=True)
@@ -68,12 +71,20 @@ class Recipe:
     optimizer: OptimizerSettings = field(default_factory=OptimizerSettings)
     batch: Batch = field(default_factory=Batch)
     cadence: Cadence = field(default_factory=Cadence)
+    new_tokens: tuple[str, ...] = ()
+    """Tokens of the tokenizer that ``start_from`` does not have yet."""
+    end_token: str = END_TOKEN
+    pad_token: str = PAD_TOKEN
+    early_stop: int = 0
+    """Validations without a better perplexity after which the run ends; 0 is never."""
     end_weight: float = 3.0
     z_weight: float = 1e-4
     seed: int = 1
     threads: int = 0
     """CPU threads; 0 leaves it to torch."""
     validation_rows: int = 96
+    validation_batch: int = 4
+    """Rows that are measured at once."""
     n_holes: int = 48
     """Holes that are filled at each validation, in each order."""
 
@@ -129,6 +140,7 @@ def _recipe(facts: dict[str, Any], base: Path) -> Recipe:
     values["phases"] = tuple(
         DataPhase(**{**phase, "rows": base / phase["rows"]}) for phase in values["phases"]
     )
+    values["new_tokens"] = tuple(values.get("new_tokens", ()))
     known = {entry.name for entry in fields(Recipe)}
     unknown = set(values) - known
     if unknown:

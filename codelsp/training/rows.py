@@ -96,7 +96,7 @@ class Rows:
         numbers = []
         for position in range(start, start + n):
             epoch, place = divmod(position, len(self))
-            numbers.append(_order(len(self), self._seed, epoch)[place])
+            numbers.append(order_of(len(self), self._seed, epoch)[place])
         return np.asarray(self._rows[np.array(numbers)], np.int64)
 
     def first(self, n: int) -> NDArray[np.int64]:
@@ -106,6 +106,6 @@ class Rows:
 
 
 @lru_cache(maxsize=4)
-def _order(n: int, seed: int, epoch: int) -> NDArray[np.int64]:
+def order_of(n: int, seed: int, epoch: int) -> NDArray[np.int64]:
     """Return the order of one epoch, ``(n,)``."""
     return np.random.default_rng([seed, epoch]).permutation(n)

@@ -6,6 +6,7 @@ branched off, at any moment.
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import Literal
 
@@ -17,10 +18,12 @@ class Schedule:
     total: float
     warmup: float
     decay: float
-    """The length of the last part, in which the rate falls in a straight line."""
+    """The length of the last part, in which the rate falls."""
     floor: float = 0.05
     """The rate at the very end, as a share of the highest."""
     unit: Literal["tokens", "seconds"] = "tokens"
+    curve: Literal["linear", "cosine"] = "linear"
+    """How it falls."""
 
     def factor(self, done: float) -> float:
         """Return the share of the highest rate after ``done``."""
@@ -28,6 +31,8 @@ class Schedule:
         factor = min(1.0, (done + 1) / self.warmup) if self.warmup else 1.0
         if left < self.decay:
             share = max(0.0, left) / self.decay
+            if self.curve == "cosine":
+                share = (1 - math.cos(math.pi * share)) / 2
             factor = min(factor, self.floor + (1 - self.floor) * share)
         return factor
 

@@ -43,8 +43,10 @@ class Clock:
         self._saved = seconds
         return True
 
-    def validation_is_due(self, seconds: float) -> bool:
-        """Tell whether to validate now; the next time counts anew."""
+    def validation_is_due(self, seconds: float, step: int) -> bool:
+        """Tell whether to validate now, at ``step`` of the run; the next time counts anew."""
+        if self._cadence.validate_steps:
+            return step % self._cadence.validate_steps == 0
         if seconds - self._validated < self._cadence.validate:
             return False
         self._validated = seconds

@@ -20,8 +20,9 @@ if TYPE_CHECKING:
     from codelsp.training.holes import Hole
     from codelsp.training.objective import Objective
     from codelsp.training.rows import Rows
+    from codelsp.training.windows import Windows
 
-_ROWS_AT_ONCE = 4
+_MOST_NATS = 100.0
 
 
 @dataclass(frozen=True)
@@ -39,6 +40,11 @@ class ValidationReport:
     psm_ended: float
     n_holes: int
 
+    @property
+    def perplexity(self) -> float:
+        """How many tokens the model is undecided between; comparable within one vocabulary."""
+        return math.exp(min(self.nats_per_token, _MOST_NATS))
+
 
 @dataclass(frozen=True)
 class Validator:
@@ -46,9 +52,10 @@ class Validator:
 
     tokenizer: Tokenizer
     objective: Objective
-    rows: Rows
+    rows: Rows | Windows
     n_rows: int
     holes: list[Hole]
+    rows_at_once: int = 4
 
     @torch.inference_mode()
     def measure(self, model: PreTrainedModel, machine: Machine) -> ValidationReport:
@@ -56,9 +63,9 @@ class Validator:
         model.eval()  # type: ignore[no-untyped-call]  # transformers' own gap
         sums = _Sums()
         batch = torch.from_numpy(self.rows.first(self.n_rows)).to(machine.device)
-        for start in range(0, len(batch), _ROWS_AT_ONCE):
+        for start in range(0, len(batch), self.rows_at_once):
             with machine.autocast():
-                self._add(model, batch[start : start + _ROWS_AT_ONCE], sums)
+                self._add(model, batch[start : start + self.rows_at_once], sums)
         spm, psm = (
             fill(model, self.tokenizer, self.holes, order) for order in (Order.SPM, Order.PSM)
         )

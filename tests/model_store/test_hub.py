@@ -69,7 +69,7 @@ def test_what_transformers_has_fetched_before_is_not_fetched_again(
 
 
 def test_an_unreachable_hub_is_told_with_the_name(monkeypatch: pytest.MonkeyPatch) -> None:
-    def fetch(name: str, allow_patterns: list[str]) -> str:
+    def fetch(*_: object, **__: object) -> str:
         raise OSError("no route")
 
     hub(monkeypatch, fetch)

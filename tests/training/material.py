@@ -10,6 +10,7 @@ import textwrap
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from pathlib import Path
 
 MIT = textwrap.dedent(
@@ -66,7 +67,7 @@ OTHER = inspect.getsource(textwrap)
 ALPHA, BETA, GAMMA = "acme/alpha", "acme/beta", "acme/gamma"
 
 
-def write_tree(root: Path, files: dict[str, str | bytes]) -> Path:
+def write_tree(root: Path, files: Mapping[str, str | bytes]) -> Path:
     """Write ``files`` below ``root``."""
     for name, content in files.items():
         path = root / name
