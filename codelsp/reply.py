@@ -6,6 +6,8 @@ import uuid
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from codelsp.candidates.insecure import insecurities
+
 if TYPE_CHECKING:
     from codelsp.candidates.candidate import Candidate
     from codelsp.context.completion_context import CompletionContext
@@ -24,6 +26,8 @@ class Insertion:
     end: int
     score: float | None
     model: str
+    warnings: tuple[str, ...] = ()
+    """Why steps have flagged it, for people."""
 
 
 def place(candidate: Candidate, context: CompletionContext, model: str) -> Insertion:
@@ -48,4 +52,6 @@ def place(candidate: Candidate, context: CompletionContext, model: str) -> Inser
         end=candidate.end,
         score=candidate.score,
         model=model,
+        # A step may have cut off what was flagged.
+        warnings=insecurities(candidate, context) if candidate.warnings else (),
     )

@@ -11,11 +11,11 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Verdict:
-    """What one step did: kept, shortened or dropped a candidate, and why."""
+    """What one step did: kept, shortened, flagged or dropped a candidate, and why."""
 
     step: str
     action: str
-    """``kept``, ``changed`` or ``dropped``."""
+    """``kept``, ``changed``, ``flagged`` or ``dropped``."""
     reason: str = ""
 
 
@@ -55,6 +55,15 @@ class Candidate:
     def dropped(self, step: str, reason: str) -> Candidate:
         """Return the same candidate, dropped by ``step``."""
         return replace(self, verdicts=(*self.verdicts, Verdict(step, "dropped", reason)))
+
+    def flagged(self, step: str, reason: str) -> Candidate:
+        """Return the same candidate, with a warning of ``step``."""
+        return replace(self, verdicts=(*self.verdicts, Verdict(step, "flagged", reason)))
+
+    @property
+    def warnings(self) -> tuple[str, ...]:
+        """Why steps have flagged it."""
+        return tuple(each.reason for each in self.verdicts if each.action == "flagged")
 
     def changed(self, step: str, reason: str, **changes: object) -> Candidate:
         """Return the candidate with ``changes``, and a verdict of ``step`` that says why."""

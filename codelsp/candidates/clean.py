@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 from codelsp.candidates.cut import cut_to_block, cut_to_line, cut_unfinished
 from codelsp.candidates.duplicates import drop_echo, drop_following_lines
 from codelsp.candidates.indentation_fit import fit_indentation, own_line, settle
+from codelsp.candidates.insecure import flag_insecure
 from codelsp.candidates.kinds import extend_selected, stay_in_kind, trim_end
 from codelsp.candidates.line_ends import document_line_ends, plain_line_ends
 from codelsp.candidates.repetition import cut_repetition
@@ -48,6 +49,7 @@ STEPS: tuple[Step, ...] = (
     extend_selected,
     drop_worthless,
     drop_secrets,
+    flag_insecure,
     document_line_ends,
 )
 """What is done with every candidate, in this order."""

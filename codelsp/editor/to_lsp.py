@@ -72,7 +72,9 @@ def _completion_item(
         kind=types.CompletionItemKind.Text,
         label_details=types.CompletionItemLabelDetails(description="codelsp"),
         documentation=types.MarkupContent(
-            types.MarkupKind.Markdown, fenced(edit.text, document.language_id)
+            types.MarkupKind.Markdown,
+            "".join(f"⚠ {warning}\n\n" for warning in insertion.warnings)
+            + fenced(edit.text, document.language_id),
         ),
         # Sorts before letters and digits: nothing else in the list knows the whole line.
         sort_text=f"!{index:02}",
@@ -107,6 +109,7 @@ def ghost_text_items(answer: Answer, query: CompletionQuery, session: Session) -
             "lines": _lines(edit.text),
             "score": insertion.score,
             "model": insertion.model,
+            "warnings": list(insertion.warnings),
         }
         for insertion, edit in _edits(answer, query, session)
     ]

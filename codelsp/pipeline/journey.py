@@ -212,7 +212,15 @@ class Journey:
     ) -> list[Candidate]:
         """Return the candidates of ``generations``, and of what is recalled, after every step."""
         opinions = self._with_recalled(generations, context)
-        return [clean(each.as_candidate(context.offset), context) for each in opinions]
+        cleaned = [clean(each.as_candidate(context.offset), context) for each in opinions]
+        if self.settings.insecure_code != "hide":
+            return cleaned
+        return [
+            each.dropped("insecure_code", "it is insecure: " + "; ".join(each.warnings))
+            if each.warnings and not each.is_dropped
+            else each
+            for each in cleaned
+        ]
 
     def judge(
         self,
@@ -241,7 +249,10 @@ class Journey:
         self, candidates: Sequence[Candidate], context: CompletionContext
     ) -> tuple[Insertion, ...]:
         """Return the insertions of ``candidates``."""
-        return tuple(place(candidate, context, self.model.name) for candidate in candidates)
+        placed = (place(candidate, context, self.model.name) for candidate in candidates)
+        if self.settings.insecure_code == "allow":
+            return tuple(replace(each, warnings=()) for each in placed)
+        return tuple(placed)
 
 
 class _Reader:

@@ -152,6 +152,13 @@ class Settings:
         default=True,
         help_text="Show what a code action has written before it is applied, in editors that can.",
     )
+    insecure_code: str = _setting(
+        default="hide",
+        help_text="What becomes of suggestions that are known to be insecure, such as SQL put"
+        " together from values: `hide` them, `flag` them where the editor shows more than the"
+        " text, or `allow` them.",
+        choices=("hide", "flag", "allow"),
+    )
     statistics: bool = _setting(
         default=True,
         help_text="Keep acceptance statistics in a local file that never leaves this machine.",

@@ -26,6 +26,34 @@ GHOST = "codelsp/ghostText"
 LINE = "import os\nprint(os.pa<CURSOR>"
 
 
+INSECURE = "load(open(path))"
+
+
+async def test_insecure_code_is_hidden_and_the_reason_can_be_asked_for() -> None:
+    async with Desk(ScriptedEngine([INSECURE])) as desk:
+        result = await desk.answer("textDocument/inlineCompletion", desk.open("x = yaml.<CURSOR>"))
+        explained = await desk.command("codelsp.explainLast")
+
+    assert result == {"items": []}
+    assert "it is insecure: yaml.load makes any object" in explained["text"]
+
+
+@pytest.mark.parametrize(("choice", "is_flagged"), [("flag", True), ("allow", False)])
+async def test_insecure_code_is_flagged_or_allowed_where_the_settings_say_so(
+    choice: str, is_flagged: bool
+) -> None:
+    overrides = {"insecure_code": choice, "completion_items": "always"}
+    async with Desk(ScriptedEngine([INSECURE]), overrides=overrides) as desk:
+        params = desk.open("x = yaml.<CURSOR>")
+        [drawn] = await desk.answer("codelsp/ghostText", params)
+        listed = await desk.answer("textDocument/completion", params)
+
+    [item] = listed["items"]
+    assert drawn["text"] == INSECURE
+    assert bool(drawn["warnings"]) is is_flagged
+    assert ("⚠ yaml.load makes any object" in item["documentation"]["value"]) is is_flagged
+
+
 async def test_a_completion_item_takes_in_the_word_that_menus_filter_by() -> None:
     async with Desk(ScriptedEngine(["th.join(a)"])) as desk:
         result = await desk.answer(COMPLETION, desk.open(LINE))
