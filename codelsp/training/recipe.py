@@ -156,8 +156,12 @@ def check_resumable(recipe: Recipe, saved: Mapping[str, Any]) -> None:
     """
     present = recipe.facts()
     for key in _UNCHANGEABLE:
+        now, then = present[key], saved.get(key)
+        if key == "start_from":
+            # The folder may have moved with the run, or been named by another way.
+            now, then = Path(str(now)).name, Path(str(then)).name
         # A tokenizer may have moved; that it is the same one is checked by its hash.
-        if key != "tokenizer" and present[key] != saved.get(key):
+        if key != "tokenizer" and now != then:
             raise CheckpointError(
                 f"the checkpoint was made with {key} = {saved.get(key)!r}, the recipe says "
                 f"{present[key]!r}: that makes another run; choose a new folder"

@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from codelsp.errors import TrainingError
-from codelsp.training.recipe import read_recipe
+from codelsp.errors import CheckpointError, TrainingError
+from codelsp.training.recipe import check_resumable, read_recipe
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -68,3 +68,16 @@ def test_an_unknown_size_is_refused_with_those_there_are(tmp_path: Path) -> None
 
     with pytest.raises(TrainingError, match="S, M, L"):
         _ = read_recipe(tmp_path / "recipe.toml").shape
+
+
+def test_a_run_goes_on_when_its_folder_has_moved_and_not_from_another_base(tmp_path: Path) -> None:
+    file = tmp_path / "recipe.toml"
+    for folder in ("base", "other"):
+        (tmp_path / folder).mkdir()
+    file.write_text('start_from = "base"\n' + GOOD)
+    begun = read_recipe(file).facts()
+
+    check_resumable(read_recipe(file), begun | {"start_from": "/elsewhere/models/base"})
+    file.write_text('start_from = "other"\n' + GOOD)
+    with pytest.raises(CheckpointError, match="start_from"):
+        check_resumable(read_recipe(file), begun)
