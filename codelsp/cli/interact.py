@@ -151,6 +151,7 @@ class Talk:
         if self._engine is not None:
             self._run(self._engine.close())
         self._engine = None
+        self._loop.run_until_complete(self._loop.shutdown_asyncgens())
         self._loop.close()
 
     def go_on(self, read: Callable[[], str]) -> None:
