@@ -8,7 +8,6 @@ Architecture invariant: pure data.
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass
 
 
@@ -18,13 +17,13 @@ class Rule:
 
     reason: str
     """For people, with the weakness's number in the list of MITRE."""
-    pattern: re.Pattern[str]
+    pattern: str
     hint: str
     """A word that stands in every text the pattern could fit, in lower case: looked for first."""
 
 
 def _rule(reason: str, hint: str, pattern: str) -> Rule:
-    return Rule(reason, re.compile(pattern, re.IGNORECASE), hint)
+    return Rule(reason, pattern, hint)
 
 
 # Up to the end of a call's arguments, as far as text can tell; never far.

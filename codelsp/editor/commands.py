@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Any
 
 from pygls.exceptions import JsonRpcInvalidParams
 
-from codelsp.editor import writing
 from codelsp.editor.clients import dig
 from codelsp.editor.greeting import COMMANDS, COMPLETE_FUNCTION, WRITE_DOCSTRING, WRITE_TESTS
 
@@ -18,7 +17,8 @@ if TYPE_CHECKING:
     from codelsp.editor.lifecycle import Json
     from codelsp.editor.server import CodeServer
 
-    Command = Callable[[CodeServer, Sequence[object]], Awaitable[object]]
+    Command = Callable[[CodeServer, Sequence[object], object], Awaitable[object]]
+    """Takes the arguments, and the token of the editor's progress if it shows one."""
 
 logger = logging.getLogger(__name__)
 
@@ -34,44 +34,42 @@ async def execute(
     command = BY_NAME.get(name) if isinstance(name, str) else None
     if command is None:
         raise JsonRpcInvalidParams(f"no such command; there are {', '.join(COMMANDS)}")
-    if isinstance(name, str) and name in _WRITING:
-        return await writing.run(ls, name, arguments, token)
-    return await command(ls, arguments)
+    return await command(ls, arguments, token)
 
 
-async def _accept(ls: CodeServer, arguments: Sequence[object]) -> None:
+async def _accept(ls: CodeServer, arguments: Sequence[object], _token: object) -> None:
     """Note that the user took an insertion; its id is the argument."""
     if arguments and isinstance(arguments[0], str):
         length = ls.session.handed_out.newly_accepted(arguments[0])
         ls.session.completer.accepted(arguments[0], length)
 
 
-async def _explain_last(ls: CodeServer, arguments: Sequence[object]) -> Json:  # noqa: ARG001  # takes none
+async def _explain_last(ls: CodeServer, arguments: Sequence[object], _token: object) -> Json:  # noqa: ARG001  # takes none
     """Say why the newest request was answered as it was: ``text`` for a person, ``trace``."""
     trace = ls.session.completer.explain_last()
     return {"text": explained(trace), "trace": trace}
 
 
-async def _pause(ls: CodeServer, arguments: Sequence[object]) -> Json:
+async def _pause(ls: CodeServer, arguments: Sequence[object], _token: object) -> Json:
     """Offer nothing: everywhere, or for ``{"language": ...}``, or for ``{"uri": ...}``."""
     language, uri = _extent(arguments)
     ls.session.completer.pause(language=language, uri=uri)
     return {"isPaused": ls.session.completer.is_paused(language=language, uri=uri)}
 
 
-async def _resume(ls: CodeServer, arguments: Sequence[object]) -> Json:
+async def _resume(ls: CodeServer, arguments: Sequence[object], _token: object) -> Json:
     """Offer completions again; without an extent, everywhere."""
     language, uri = _extent(arguments)
     ls.session.completer.resume(language=language, uri=uri)
     return {"isPaused": ls.session.completer.is_paused(language=language, uri=uri)}
 
 
-async def _restart_engine(ls: CodeServer, arguments: Sequence[object]) -> None:  # noqa: ARG001  # takes none
+async def _restart_engine(ls: CodeServer, arguments: Sequence[object], _token: object) -> None:  # noqa: ARG001  # takes none
     """Let go of the engine and connect anew; how that goes is told by ``codelsp/status``."""
     ls.spawn(ls.session.completer.restart_engine())
 
 
-async def _statistics(ls: CodeServer, arguments: Sequence[object]) -> Json:
+async def _statistics(ls: CodeServer, arguments: Sequence[object], _token: object) -> Json:
     """Return the local statistics by language; with the argument "reset", forget them."""
     if ls.statistics is None:
         return {"languages": {}, "path": ""}
@@ -81,8 +79,11 @@ async def _statistics(ls: CodeServer, arguments: Sequence[object]) -> Json:
 
 
 def _writing(name: str) -> Command:
-    async def write(ls: CodeServer, arguments: Sequence[object]) -> object:
-        return await writing.run(ls, name, arguments)
+    async def write(ls: CodeServer, arguments: Sequence[object], token: object) -> object:
+        # A server starts faster without what a user asks for now and then.
+        from codelsp.editor import writing
+
+        return await writing.run(ls, name, arguments, token)
 
     return write
 

@@ -17,7 +17,6 @@ from lsprotocol import types
 from pygls.exceptions import JsonRpcException
 
 from codelsp.editor import (
-    code_actions,
     commands,
     configuration,
     from_lsp,
@@ -25,7 +24,6 @@ from codelsp.editor import (
     outcomes,
     synchronization,
     to_lsp,
-    writing,
 )
 from codelsp.editor.greeting import GHOST_TEXT, gives_completion_items
 from codelsp.editor.lifecycle import Json  # noqa: TC001  # pygls reads annotations
@@ -94,12 +92,24 @@ async def execute_command(ls: CodeServer, params: Json) -> object:
 
 def code_action(ls: CodeServer, params: Json) -> list[Json]:
     """Answer ``textDocument/codeAction``; no model is asked for it."""
+    # Here and below: a server starts faster without what a user asks for now and then.
+    from codelsp.editor import code_actions
+
     return code_actions.code_actions(ls.session, params)
 
 
 async def resolve_code_action(ls: CodeServer, params: Json) -> Json:
     """Answer ``codeAction/resolve``: the action with its edit, or as it was."""
+    from codelsp.editor import writing
+
     return await writing.resolved(ls, params)
+
+
+def called_off(ls: CodeServer, params: Json) -> None:
+    """Take in ``window/workDoneProgress/cancel``: the model stops, nothing is changed."""
+    work = ls.writings.get(params.get("token"))
+    if work is not None:
+        work.cancel()
 
 
 async def _answered(
@@ -166,7 +176,7 @@ NOTIFICATIONS: Mapping[str, Handler] = {
     types.NOTEBOOK_DOCUMENT_DID_OPEN: notebooks.did_open,
     types.NOTEBOOK_DOCUMENT_DID_CHANGE: notebooks.did_change,
     types.NOTEBOOK_DOCUMENT_DID_CLOSE: notebooks.did_close,
-    types.WINDOW_WORK_DONE_PROGRESS_CANCEL: writing.called_off,
+    types.WINDOW_WORK_DONE_PROGRESS_CANCEL: called_off,
     types.WORKSPACE_DID_CHANGE_WORKSPACE_FOLDERS: configuration.did_change_folders,
     types.WORKSPACE_DID_CHANGE_CONFIGURATION: configuration.did_change,
     # Copilot's clients send these three under the first name.

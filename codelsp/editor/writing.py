@@ -79,13 +79,6 @@ async def resolved(ls: CodeServer, action: Json) -> Json:
     return {**action, "title": label_of(result), "edit": _edit(ls, result)}
 
 
-def called_off(ls: CodeServer, params: Json) -> None:
-    """Take in ``window/workDoneProgress/cancel``: the model stops, nothing is changed."""
-    work = ls.writings.get(params.get("token"))
-    if work is not None:
-        work.cancel()
-
-
 class _CalledOffError(Exception):
     """The user has called it off where the editor shows its progress."""
 

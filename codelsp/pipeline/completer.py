@@ -13,6 +13,7 @@ import logging
 import time
 from collections import OrderedDict, deque
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from codelsp.context.completion_context import CompletionQuery, Trigger
@@ -28,7 +29,6 @@ from codelsp.pipeline.answer import (
     Status,
     StatusKind,
 )
-from codelsp.pipeline.author import Author
 from codelsp.pipeline.connection import Connection
 from codelsp.pipeline.pace import Pace
 from codelsp.pipeline.run import Run
@@ -44,6 +44,7 @@ if TYPE_CHECKING:
     from codelsp.document.snapshot import DocumentSnapshot
     from codelsp.document.store import DocumentStore
     from codelsp.engine.port import Engine
+    from codelsp.pipeline.author import Author
     from codelsp.pipeline.generated import Generated
     from codelsp.pipeline.journey import Journey
     from codelsp.reply import Insertion
@@ -81,12 +82,17 @@ class Completer:
         connection = Connection(engine_factory, settings, self._tell)
         self._bench = Workbench(store, settings, Admission(settings), connection)
         self._speculation = Speculation(self._bench)
-        self.author = Author(self._bench)
-        """Writes what the user asks for by name: docstrings, tests, bodies."""
         self._turns: dict[str, _Turn] = {}
         self._runs: dict[str, Run] = {}
         self._traces: deque[RequestTrace] = deque(maxlen=KEPT_TRACES)
         self._issued: OrderedDict[str, str] = OrderedDict()
+
+    @cached_property
+    def author(self) -> Author:
+        """What writes what the user asks for by name: docstrings, tests, bodies."""
+        from codelsp.pipeline.author import Author  # few ask, and not at the start
+
+        return Author(self._bench)
 
     async def complete(self, query: CompletionQuery, *, root: str = "") -> Answer:
         """Return the one answer to ``query``; never raises for what an editor or engine may do.
