@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from codelsp.cli.convert import convert
+from codelsp.cli.stream import stream
 from codelsp.errors import CorpusError
 
 if TYPE_CHECKING:
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
 
 app = typer.Typer(name="corpus", help="Make and look at training corpora.", no_args_is_help=True)
 app.command("convert")(convert)
+app.command("stream")(stream)
 
 
 @app.command("build")

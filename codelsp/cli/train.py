@@ -105,7 +105,8 @@ def run(
     base: Annotated[
         str | None,
         typer.Option(
-            help="Fine-tune this: distilgpt2, gpt2, store, folder.", rich_help_panel=_TUNE
+            help="Fine-tune this: distilgpt2, gpt2, store, folder; if none, codelsp's own.",
+            rich_help_panel=_TUNE,
         ),
     ] = None,
     data: Annotated[
@@ -152,6 +153,10 @@ def run(
     threads: Annotated[
         int, typer.Option(min=0, help="CPU threads; 0: torch's.", rich_help_panel=_TUNE)
     ] = 0,
+    steps: Annotated[
+        int,
+        typer.Option(min=0, help="Length of the run, instead of epochs.", rich_help_panel=_TUNE),
+    ] = 0,
     wandb_project: Annotated[
         str | None, typer.Option(help="Send figures to this project of Weights & Biases.")
     ] = None,
@@ -159,15 +164,16 @@ def run(
     """Train a model, fine-tune one with --base, or go on from a run's last checkpoint."""
     if context.invoked_subcommand is not None:
         return
-    if base is not None and recipe is None and data is not None and output is not None:
+    if recipe is None and data is not None and output is not None:
         from codelsp.training.fine_tuning import FineTuning, tuning_recipe
 
         tuning = FineTuning(
-            base, data, batch_size, dev_batch_size, epochs, lr, warmup_ratio, early_stop, scheduler,
-            seed, accumulation_steps, evaluation_steps, evaluation_windows, weight_decay, threads,
+            base or "", data, batch_size, dev_batch_size, epochs, lr, warmup_ratio, early_stop,
+            scheduler, seed, accumulation_steps, evaluation_steps, evaluation_windows, weight_decay,
+            threads, steps,
         )  # fmt: skip
         recipe = tuning_recipe(tuning, output)
-    elif base is not None:
+    elif base is not None or data is not None:
         raise typer.BadParameter("--base goes with --data and --output, and without --recipe")
     if recipe is None or output is None:
         raise typer.BadParameter("--recipe and --output are needed; or name a command, see --help")

@@ -13,6 +13,7 @@ from codelsp.training.model import load_model, new_model
 from codelsp.training.new_tokens import grow_model
 from codelsp.training.objective import Objective
 from codelsp.training.split import check_split
+from codelsp.training.streams import STREAM
 from codelsp.training.tokenizer import (
     END_TOKEN,
     PAD_TOKEN,
@@ -31,10 +32,11 @@ if TYPE_CHECKING:
 
     from codelsp.training.recipe import DataPhase, Recipe
     from codelsp.training.rows import Rows
+    from codelsp.training.streams import StreamRows
     from codelsp.training.windows import Windows
 
 
-def checked_rows(phase: DataPhase, recipe: Recipe, digest: str) -> Rows | Windows:
+def checked_rows(phase: DataPhase, recipe: Recipe, digest: str) -> Rows | Windows | StreamRows:
     """Return the rows of a phase; refuse those of another tokenizer.
 
     Raises:
@@ -57,7 +59,7 @@ def validator_of(
         CorpusError: a repository that is trained on is on it.
     """
     folder = recipe.phases[0].rows
-    if not (folder / "validation.json").is_file():
+    if not any((folder / name).is_file() for name in ("validation.json", STREAM)):
         return None
     rows = open_rows(folder, "validation")
     if rows.description.tokenizer_hash != digest:

@@ -11,13 +11,14 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
 from codelsp.errors import CheckpointError, TrainingError
+from codelsp.model_store import DEFAULT_MODEL
 from codelsp.training.checkpoint import checkpoint_at, checkpoints_in, read_state
+from codelsp.training.new_tokens import NEW_TOKENS
 from codelsp.training.optimizer import OptimizerSettings
 from codelsp.training.recipe import Batch, Cadence, DataPhase, Recipe
 from codelsp.training.release import Release, release
 from codelsp.training.schedule import Schedule
-from codelsp.training.segments import NEW_TOKENS
-from codelsp.training.windows import Windows
+from codelsp.training.windows import Windows, open_rows
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -39,6 +40,7 @@ class FineTuning:
     """What the user chose; the defaults are auto_coding's."""
 
     base: str
+    """Empty is the model that is part of codelsp."""
     data: Path
     batch_size: int = 4
     dev_batch_size: int = 8
@@ -53,6 +55,8 @@ class FineTuning:
     evaluation_windows: int = 1000
     weight_decay: float = 0.01
     threads: int = 0
+    steps: int = 0
+    """Length of the run, instead of epochs; 0 is none."""
 
 
 def tuning_recipe(tuning: FineTuning, run: Path) -> Path:
@@ -76,9 +80,15 @@ def tuning_recipe(tuning: FineTuning, run: Path) -> Path:
 
 def _recipe(tuning: FineTuning, name: str) -> Recipe:
     tokens = _tokens_of(tuning.data)
-    windows = Windows(tuning.data, "train", tuning.seed)
+    rows = open_rows(tuning.data, "train", tuning.seed)
+    batch = tuning.batch_size * tuning.accumulation_steps * rows.context
     warms_up, curve = _SCHEDULERS[tuning.scheduler]
-    total = float(round(windows.n_targets * tuning.epochs))
+    if tuning.steps:
+        total = float(tuning.steps * batch)
+    elif isinstance(rows, Windows):
+        total = float(round(rows.n_targets * tuning.epochs))
+    else:
+        raise TrainingError("nobody knows how long a stream is: give --steps")
     warmup = total * tuning.warmup_ratio if warms_up else 0.0
     return Recipe(
         name=name,
@@ -87,7 +97,7 @@ def _recipe(tuning: FineTuning, name: str) -> Recipe:
         schedule=Schedule(
             total, warmup, total - warmup if curve else 0.0, 0.0, curve=curve or "linear"
         ),
-        start_from=tuning.base,
+        start_from=tuning.base or DEFAULT_MODEL,
         optimizer=OptimizerSettings(
             kind="adamw",
             adam_rate=tuning.rate,
@@ -95,9 +105,7 @@ def _recipe(tuning: FineTuning, name: str) -> Recipe:
             eps=1e-6,
             weight_decay=tuning.weight_decay,
         ),
-        batch=Batch(
-            tuning.batch_size * tuning.accumulation_steps * windows.context, tuning.batch_size
-        ),
+        batch=Batch(batch, tuning.batch_size),
         cadence=Cadence(validate_steps=tuning.evaluation_steps, keep=_KEPT),
         new_tokens=tuple(sorted(tokens["new"], key=tokens["new"].__getitem__)),
         end_token=tokens["end"],

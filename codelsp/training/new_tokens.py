@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     from tokenizers import Tokenizer
     from transformers import PreTrainedModel
 
+NEW_TOKENS = "new_tokens.json"
+"""The file that tells, beside a tokenizer, which of its tokens the model does not have yet."""
 WHITESPACE_TOKENS = ("\t\t", "  ", "    ", "        ")
 """In the order of Code-Clippy's ``new_tokens.json``."""
 

@@ -23,7 +23,7 @@ from codelsp.training.base_model import end_and_pad
 from codelsp.training.code_folder import SIDES, sides_of, source_files, unit_of
 from codelsp.training.disk import room_for
 from codelsp.training.filters import decoded
-from codelsp.training.new_tokens import WHITESPACE_TOKENS, add_tokens
+from codelsp.training.new_tokens import NEW_TOKENS, WHITESPACE_TOKENS, add_tokens
 from codelsp.training.rows import RowsDescription
 from codelsp.training.tokenizer import load_tokenizer, tokenizer_hash
 from codelsp.training.windows import FORM, FRAME, Windows, n_windows
@@ -36,7 +36,6 @@ if TYPE_CHECKING:
 
     from codelsp.training.code_folder import SourceFile
 
-NEW_TOKENS = "new_tokens.json"
 _BATCH_CHARS = 1_500_000
 """Text that is tokenized at once; what is held in memory goes with it."""
 _MAX_SHORT_IDS = 2**16

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from codelsp.training.holes import Hole
     from codelsp.training.objective import Objective
     from codelsp.training.rows import Rows
+    from codelsp.training.streams import StreamRows
     from codelsp.training.windows import Windows
 
 _MOST_NATS = 100.0
@@ -52,7 +53,7 @@ class Validator:
 
     tokenizer: Tokenizer
     objective: Objective
-    rows: Rows | Windows
+    rows: Rows | Windows | StreamRows
     n_rows: int
     holes: list[Hole]
     rows_at_once: int = 4

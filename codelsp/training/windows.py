@@ -15,6 +15,7 @@ import numpy as np
 
 from codelsp.errors import TrainingError
 from codelsp.training.rows import Rows, RowsDescription, order_of
+from codelsp.training.streams import STREAM, StreamRows
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -120,11 +121,13 @@ class Windows:
         return [control, *self._ids[begin + start : begin + stop].tolist()], stop == n
 
 
-def open_rows(folder: Path, side: str, seed: int = 0) -> Rows | Windows:
+def open_rows(folder: Path, side: str, seed: int = 0) -> Rows | Windows | StreamRows:
     """Return the rows of one side of ``folder``, of whichever form they are.
 
     Raises:
         TrainingError: they are missing, damaged or not whole.
     """
+    if (folder / STREAM).is_file():
+        return StreamRows(folder, side, seed)
     form = RowsDescription.load(folder / f"{side}.json").rules.get("form")
     return Windows(folder, side, seed) if form == FORM else Rows(folder, side, seed)
