@@ -65,7 +65,7 @@ async def read_again(ls: CodeServer) -> None:
 async def _offer_completion_items(ls: CodeServer) -> None:
     """Tell an editor that was told otherwise at the start that there are completion items now."""
     if ls.session.client.has_completion_registration:
-        options = {**completion_options(), "documentSelector": [{"scheme": "*"}]}
+        options = {**completion_options(ls.session.settings), "documentSelector": [{"scheme": "*"}]}
         await _register(ls, types.TEXT_DOCUMENT_COMPLETION, options)
     else:
         logger.warning("completion_items takes effect when the editor starts codelsp again")

@@ -37,8 +37,6 @@ COMMANDS = (
     WRITE_TESTS,
     COMPLETE_FUNCTION,
 )
-TRIGGER_CHARACTERS = (".", "(", "[", "{", "=", ",", ":", ">", "/", "@")
-"""After these an editor asks for completion items without being told to."""
 GHOST_TEXT = "codelsp/ghostText"
 
 
@@ -103,13 +101,14 @@ def capabilities(client: Client, settings: Settings) -> Json:
             "resolveProvider": not client.applies_edits,
         }
     if gives_completion_items(client, settings):
-        provided["completionProvider"] = completion_options()
+        provided["completionProvider"] = completion_options(settings)
     return provided
 
 
-def completion_options() -> Json:
+def completion_options(settings: Settings) -> Json:
     """Return the options of ``textDocument/completion``."""
-    return {"triggerCharacters": list(TRIGGER_CHARACTERS), "resolveProvider": False}
+    characters = list(dict.fromkeys(settings.trigger_characters))
+    return {"triggerCharacters": characters, "resolveProvider": False}
 
 
 def gives_completion_items(client: Client, settings: Settings) -> bool:

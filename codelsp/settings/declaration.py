@@ -127,6 +127,11 @@ class Settings:
         " completion.",
         choices=("auto", "always", "never"),
     )
+    trigger_characters: str = _setting(
+        default=".([{=,:>/@",
+        help_text="Characters after which an editor's completion menu asks by itself; ghost text"
+        " comes after any.",
+    )
     neighbors: bool = _setting(
         default=True, help_text="Use excerpts of other open documents as context."
     )

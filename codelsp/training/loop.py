@@ -126,7 +126,7 @@ class Run:
         wishes = [
             float(self._stop.is_set()),
             seconds,
-            float(clock.checkpoint_is_due(seconds)),
+            float(clock.checkpoint_is_due(seconds, self.state.step)),
             float(clock.validation_is_due(seconds, self.state.step)),
         ]
         stop, self.state.seconds, save, measure = self._machine.agreed(wishes)

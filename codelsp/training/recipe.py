@@ -54,6 +54,8 @@ class Cadence:
     """One checkpoint of each such stretch stays for ever; 0 is none."""
     validate_steps: int = 0
     """Steps from one validation to the next, instead of seconds; 0 is none."""
+    checkpoint_steps: int = 0
+    """The same for checkpoints."""
 
 
 @dataclass(frozen=True)

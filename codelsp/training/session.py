@@ -36,8 +36,10 @@ class Clock:
         self._saved = self._validated = seconds
         self._started = time.monotonic()
 
-    def checkpoint_is_due(self, seconds: float) -> bool:
-        """Tell whether to save now, after ``seconds`` of training; the next time counts anew."""
+    def checkpoint_is_due(self, seconds: float, step: int) -> bool:
+        """Tell whether to save now, after ``seconds`` and ``step`` steps; then it counts anew."""
+        if self._cadence.checkpoint_steps:
+            return step % self._cadence.checkpoint_steps == 0
         if seconds - self._saved < self._cadence.checkpoint:
             return False
         self._saved = seconds

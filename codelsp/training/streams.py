@@ -130,7 +130,10 @@ class StreamRows:
         """
         self._plan, self._side, self._seed = StreamPlan.load(folder), side, seed
         self._tokenizer = load_tokenizer(folder / "tokenizer.json")
-        self._end = self._tokenizer.token_to_id(self._plan.end_token)
+        end = self._tokenizer.token_to_id(self._plan.end_token)
+        if end is None:
+            raise TrainingError(f"{folder}: its tokenizer has no {self._plan.end_token!r}")
+        self._end = int(end)
         self._rows: Iterator[list[int]] = iter(())
         self._position = -1
         self.description = RowsDescription(

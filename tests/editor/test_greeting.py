@@ -33,6 +33,14 @@ def test_the_plain_json_is_what_the_protocol_types_would_say(name: str) -> None:
     assert converter.unstructure(structured) == result
 
 
+def test_a_menu_asks_after_the_characters_of_the_settings() -> None:
+    clippys = ".,{( -_+*=/?<>\n"
+    options = {"completion_items": "always", "trigger_characters": clippys + "."}
+    provided = greet({}, options).result["capabilities"]
+
+    assert provided["completionProvider"]["triggerCharacters"] == list(clippys)
+
+
 def test_every_capability_has_a_handler() -> None:
     served = {**handlers.REQUESTS, **handlers.NOTIFICATIONS}
     provided = greet({}, {"completion_items": "always"}).result["capabilities"]
