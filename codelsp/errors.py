@@ -14,6 +14,7 @@
   x SettingsError
   x DraftError
   x PlaygroundError
+  x PluginError
   x TrainingError
     + CorpusError
     + CheckpointError
@@ -80,6 +81,10 @@ class DraftError(CodelspError):
 
 class PlaygroundError(CodelspError):
     """The playground's page cannot be served."""
+
+
+class PluginError(CodelspError):
+    """A plugin cannot be put where its editor looks for it."""
 
 
 class TrainingError(CodelspError):

@@ -20,6 +20,7 @@ from codelsp.cli import (
     interact,
     models,
     playground,
+    plugin,
     settings,
     tokenizer,
     train,
@@ -54,6 +55,7 @@ app.command("interact")(interact.interact)
 app.command("doctor")(doctor.doctor)
 app.command("bench")(bench.bench)
 app.command("playground")(playground.playground)
+app.command("plugin")(plugin.plugin)
 app.command("settings")(settings.settings)
 app.add_typer(corpus.app)
 app.add_typer(tokenizer.app)

@@ -57,11 +57,11 @@ export async function install(options: InstallOptions): Promise<Problem | 'cance
     return problem('folder', folder, (error as NodeJS.ErrnoException).code ?? String(error));
   }
   const python = [path.join(environment, PYTHON), '-I', '-m'];
-  const pip = ['pip', '--disable-pip-version-check', 'install', '--no-input', '--retries', '2', '--prefer-binary'];
-  const proxy = options.proxy ? ['--proxy', options.proxy] : [];
+  const pip = base.hasPip ? [...base.command, '-I', '-m', 'pip', '--python', environment] : [...python, 'pip'];
+  const quick = ['--disable-pip-version-check', 'install', '--no-input', '--retries', '2', '--prefer-binary', '--no-compile', ...(options.proxy ? ['--proxy', options.proxy] : [])];
   const steps: Record<string, string[]> = {
-    'Making a Python environment': [...base.command, '-I', '-m', 'venv', environment],
-    'Installing': [...python, ...pip, ...proxy, options.package],
+    'Making a Python environment': [...base.command, '-I', '-m', 'venv', ...(base.hasPip ? ['--without-pip'] : []), environment],
+    'Installing': [...pip, ...quick, options.package],
     'Trying it': [...python, 'codelsp', '--version'],
   };
   for (const [title, command] of Object.entries(steps)) {

@@ -3,16 +3,18 @@
 import { Problem, problem } from './problems';
 import { Run } from './run';
 
-export type Python = { command: string[]; path: string; version: [number, number]; makesEnvironments: boolean };
+/** `hasPip`: it has a pip that installs into environments without one, which are made 40 times as fast. */
+export type Python = { command: string[]; path: string; version: [number, number]; makesEnvironments: boolean; hasPip: boolean };
 
 // Runs on every Python there has ever been, so that an old one can say that it is old.
 const PROBE = `import sys
-try:
-    import ensurepip, venv
-    whole = 1
-except ImportError:
-    whole = 0
-sys.stdout.write("%d %d %d %s" % (sys.version_info[0], sys.version_info[1], whole, sys.executable))`;
+def has(name):
+    try: return __import__(name)
+    except ImportError: return None
+pip = has("venv") and has("pip") and int(has("pip").__version__.split(".")[0]) >= 23
+whole = pip or has("venv") and has("ensurepip")
+facts = sys.version_info[0], sys.version_info[1], bool(whole), bool(pip), sys.executable
+sys.stdout.write("%d %d %d %d %s" % facts)`;
 
 /** The commands to try, best first; what the user has chosen is tried alone. */
 export function candidates(chosen: string, platform: NodeJS.Platform = process.platform): string[][] {
@@ -27,10 +29,10 @@ export async function findPythons(commands: string[][], run: Run): Promise<Pytho
   for (const command of commands) {
     // -I, so that no module of the folder VS Code was started in is taken for Python's own.
     const { code, output } = await run([...command, '-I', '-c', PROBE]);
-    const match = /^(\d+) (\d+) ([01]) (.+)$/m.exec(output);
+    const match = /^(\d+) (\d+) ([01]) ([01]) (.+)$/m.exec(output);
     if (code === 0 && match) {
       const version: [number, number] = [Number(match[1]), Number(match[2])];
-      found.push({ command, path: match[4], version, makesEnvironments: match[3] === '1' });
+      found.push({ command, path: match[5], version, makesEnvironments: match[3] === '1', hasPip: match[4] === '1' });
     }
   }
   return found;

@@ -21,6 +21,7 @@ const python = (version: [number, number], makesEnvironments = true): Python => 
   path: '/usr/bin/python3',
   version,
   makesEnvironments,
+  hasPip: false,
 });
 
 test('the Python of this machine is found, with its version', async () => {
@@ -38,13 +39,13 @@ test('a command that is missing, fails or is no Python is passed over', async ()
 });
 
 test('an old Python can say that it is old', async () => {
-  const [found] = await findPythons([[fakePython('old', '2 7 1')]], run);
+  const [found] = await findPythons([[fakePython('old', '2 7 1 1')]], run);
 
   assert.deepEqual(found.version, [2, 7]);
 });
 
 test('the first Python that will do is taken, not the first there is', async () => {
-  const commands = [fakePython('p38', '3 8 1'), fakePython('bare', '3 12 0'), fakePython('p311', '3 11 1')];
+  const commands = [fakePython('p38', '3 8 1 1'), fakePython('bare', '3 12 0 0'), fakePython('p311', '3 11 1 0')];
 
   const found = best(await findPythons(commands.map((file) => [file]), run));
 
@@ -89,4 +90,10 @@ test('versions are compared as numbers, not as texts', () => {
   assert.equal(pythonProblem(python([3, 10])), undefined);
   assert.equal(pythonProblem(python([4, 0])), undefined);
   assert.notEqual(pythonProblem(python([2, 99])), undefined);
+});
+
+test('the Python that runs these tests has a pip that needs no environment of its own', async () => {
+  const [found] = await findPythons([['python3']], run);
+
+  assert.equal(found.makesEnvironments, true);
 });

@@ -396,7 +396,8 @@ export def Insert(how: string)
   endif
 enddef
 
-# Show another candidate; where there is but one, ask for more first.
+# Show another candidate; where there is but one, ask for more first, and where there is none, ask
+# for some, also where nothing would be offered unasked.
 export def Cycle(count: number)
   var Turn = () => {
     if len(edits) > 1
@@ -404,7 +405,9 @@ export def Cycle(count: number)
       Draw()
     endif
   }
-  if len(edits) > 1
+  if Rest()[0] == ''
+    Ask(INVOKED)
+  elseif len(edits) > 1
     Turn()
   else
     Ask(INVOKED, Turn)

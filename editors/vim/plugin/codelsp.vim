@@ -25,6 +25,8 @@ if get(g:, 'codelsp_keys', true)
   inoremap <expr> <silent> <Tab> codelsp.Accept('all', "\<Tab>")
   inoremap <expr> <silent> <M-Right> codelsp.Accept('word', "\<M-Right>")
   inoremap <expr> <silent> <M-C-Right> codelsp.Accept('line', "\<M-C-Right>")
-  inoremap <silent> <M-]> <Cmd>call codelsp#Cycle(1)<CR>
+  # Not <M-]>: to Vim that is the letter Ý as well.
+  inoremap <silent> <M-Down> <Cmd>call codelsp#Cycle(1)<CR>
+  inoremap <silent> <M-Up> <Cmd>call codelsp#Cycle(-1)<CR>
   inoremap <silent> <C-]> <C-]><Cmd>call codelsp#Dismiss()<CR>
 endif

@@ -90,6 +90,11 @@ class Terminal:
         """What stands on the screen, without blanks at the ends of lines."""
         return [line.rstrip() for line in self.screen.display]
 
+    @property
+    def cursor_line(self) -> str:
+        """The line of the screen that the cursor is in."""
+        return self.lines[self.screen.cursor.y]
+
     def wait_for(
         self, condition: Callable[[], object], what: str, seconds: float = PATIENCE_SECONDS
     ) -> None:

@@ -4,35 +4,20 @@
 
 local client_of = require('codelsp.client')
 local edit = require('codelsp.edit')
+local shown = require('codelsp.shown')
 
-local M = {}
+local M = { rest = shown.rest }
 
 local AUTOMATIC, INVOKED = 2, 1
 local namespace = vim.api.nvim_create_namespace('codelsp')
 
----@class codelsp.Drawn
----@field edits codelsp.Edit[] the candidates
----@field index integer which is shown
+---@class codelsp.Drawn: codelsp.Shown
 ---@field request? integer
 ---@field asked? string where and of which text was asked last
-local states = {} ---@type table<integer, codelsp.Drawn>
+---@field shows_count? boolean
 
 local function is_inserting()
   return vim.api.nvim_get_mode().mode:sub(1, 1) == 'i'
-end
-
-local function current(bufnr)
-  local state = states[bufnr]
-  return state and state.edits[state.index]
-end
-
---- What is still to come of the shown candidate, or nil; and what it replaces.
-function M.rest(bufnr)
-  local shown = current(bufnr)
-  if not shown or bufnr ~= vim.api.nvim_get_current_buf() then
-    return nil, ''
-  end
-  return edit.rest(shown, vim.api.nvim_win_get_cursor(0), vim.api.nvim_get_current_line())
 end
 
 local function clear(bufnr)
@@ -43,9 +28,7 @@ end
 
 local function forget(bufnr)
   clear(bufnr)
-  if states[bufnr] then
-    states[bufnr].edits = {}
-  end
+  shown.forget(bufnr)
 end
 
 local function mark(bufnr, row, column, options)
@@ -79,7 +62,7 @@ local function draw(bufnr)
   if not rest or not is_inserting() then
     return
   end
-  local state = states[bufnr]
+  local state = shown.of(bufnr)
   local cursor = vim.api.nvim_win_get_cursor(0)
   local lines = vim.split(rest, '\n', { plain = true })
   draw_first_line(bufnr, cursor[1] - 1, cursor[2], lines[1], covered)
@@ -100,7 +83,7 @@ local function draw(bufnr)
 end
 
 local function take(bufnr, client, items, kind)
-  local state = states[bufnr]
+  local state = shown.of(bufnr)
   local cursor = vim.api.nvim_win_get_cursor(0)
   local line = vim.api.nvim_get_current_line()
   local edits = {}
@@ -116,7 +99,7 @@ end
 
 ---@param then_? fun()
 local function ask(bufnr, kind, then_)
-  local client, state = client_of.of(bufnr), states[bufnr]
+  local client, state = client_of.of(bufnr), shown.of(bufnr)
   if not client or not state then
     return
   end
@@ -150,7 +133,7 @@ end
 
 --- Something was typed or moved: keep what still fits, and ask, once for each place and text.
 local function changed(bufnr)
-  local state = states[bufnr]
+  local state = shown.of(bufnr)
   if not state then
     return
   end
@@ -178,7 +161,7 @@ local function changed(bufnr)
 end
 
 local function left(bufnr)
-  local state, client = states[bufnr], client_of.of(bufnr)
+  local state, client = shown.of(bufnr), client_of.of(bufnr)
   if state and state.request and client then
     client_of.notify(client, '$/cancelRequest', { id = state.request })
     state.request = nil
@@ -198,7 +181,7 @@ end
 
 --- Watch a buffer.
 function M.attach(_, bufnr)
-  states[bufnr] = { edits = {}, index = 1 }
+  shown.begin(bufnr)
   local group = vim.api.nvim_create_augroup('codelsp.drawn:' .. bufnr, { clear = true })
   vim.api.nvim_create_autocmd({ 'InsertEnter', 'TextChangedI', 'TextChangedP', 'CursorMovedI' }, {
     group = group,
@@ -221,47 +204,37 @@ end
 
 --- Insert the shown candidate, or the part of it that {part_of} takes.
 function M.accept(bufnr, part_of)
-  local client, shown = client_of.of(bufnr), current(bufnr)
+  local client, one = client_of.of(bufnr), shown.current(bufnr)
   local rest = M.rest(bufnr)
-  if not client or not shown or not rest then
+  if not client or not one or not rest then
     return
   end
   local part = part_of and part_of(rest) or rest
-  local accepted = edit.insert(bufnr, shown, part)
+  local accepted = edit.insert(bufnr, one, part)
   if part == rest then
     forget(bufnr)
-    client_of.tell_accepted(client, shown)
+    client_of.tell_accepted(client, one)
   else
-    states[bufnr].edits, states[bufnr].index = { shown }, 1
+    local state = shown.of(bufnr)
+    state.edits, state.index = { one }, 1
     draw(bufnr)
-    client_of.tell_accepted(client, shown, accepted)
+    client_of.tell_accepted(client, one, accepted)
   end
 end
 
 --- Show another candidate; where there is but one, ask for more first.
 function M.cycle(bufnr, count)
-  local state = states[bufnr]
-  if not state then
-    return false
-  end
-  local function turn()
-    if #state.edits > 0 then
-      state.index = (state.index - 1 + count) % #state.edits + 1
-      state.shows_count = true
-      draw(bufnr)
-    end
-  end
-  if #state.edits > 1 then
-    turn()
-  else
+  return shown.cycle(bufnr, count, function(turn)
     ask(bufnr, INVOKED, turn)
-  end
-  return true
+  end, function(state)
+    state.shows_count = true
+    draw(bufnr)
+  end)
 end
 
 --- Ask for candidates now.
 function M.trigger(bufnr)
-  if not states[bufnr] then
+  if not shown.of(bufnr) then
     return false
   end
   ask(bufnr, INVOKED)

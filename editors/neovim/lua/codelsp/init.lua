@@ -66,6 +66,16 @@ local function checked(options)
   return options
 end
 
+--- Make `:help codelsp` known, which no plugin manager does for a folder below a checkout.
+local function index_help()
+  local help = vim.api.nvim_get_runtime_file('doc/codelsp.txt', false)[1]
+  local tags = help and vim.fs.joinpath(vim.fs.dirname(help), 'tags')
+  if tags and vim.fn.getftime(tags) < vim.fn.getftime(help) then
+    -- A folder that cannot be written to goes without.
+    pcall(vim.cmd.helptags, vim.fn.fnameescape(vim.fs.dirname(help)))
+  end
+end
+
 --- Start codelsp in every buffer that it is wanted in, and map the keys.
 ---@param options? codelsp.Options
 function M.setup(options)
@@ -83,6 +93,7 @@ function M.setup(options)
   if M.options.keys then
     require('codelsp.keys').map(M.options.keys)
   end
+  vim.schedule(index_help)
 end
 
 --- Run {apply} between two keys, so that it works from every kind of mapping, with the built-in

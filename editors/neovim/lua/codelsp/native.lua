@@ -7,43 +7,21 @@
 
 local client_of = require('codelsp.client')
 local edit = require('codelsp.edit')
+local shown = require('codelsp.shown')
 
-local M = {}
+local M = { rest = shown.rest }
 
 local METHOD = 'textDocument/inlineCompletion'
 local INVOKED = 1
 local drawn = vim.api.nvim_create_namespace('nvim.lsp.inline_completion')
 
----@class codelsp.Native
----@field edits codelsp.Edit[] the candidates of the last answer
----@field index integer which of them is shown
+---@class codelsp.Native: codelsp.Shown
 ---@field invoked? boolean the next request is an explicit one
 ---@field then_? fun() what to do with its answer
-local states = {} ---@type table<integer, codelsp.Native>
-
-local function current(bufnr)
-  local state = states[bufnr]
-  return state and state.edits[state.index]
-end
-
---- What is still to come of the shown candidate, or nil; and what it replaces.
-function M.rest(bufnr)
-  local shown = current(bufnr)
-  if not shown or bufnr ~= vim.api.nvim_get_current_buf() then
-    return nil, ''
-  end
-  return edit.rest(shown, vim.api.nvim_win_get_cursor(0), vim.api.nvim_get_current_line())
-end
-
-local function forget(bufnr)
-  if states[bufnr] then
-    states[bufnr].edits = {}
-  end
-end
 
 --- Note what an answer brings, before Neovim takes it.
 local function take(bufnr, client, result)
-  local state = states[bufnr]
+  local state = shown.of(bufnr)
   local cursor, line = vim.api.nvim_win_get_cursor(0), vim.api.nvim_get_current_line()
   local edits = {}
   for _, item in ipairs(result.items or result) do
@@ -60,7 +38,7 @@ end
 local function watch(client)
   local request = client.request
   client.request = function(self, method, params, handler, bufnr)
-    local state = method == METHOD and bufnr and handler and states[bufnr]
+    local state = method == METHOD and bufnr and handler and shown.of(bufnr)
     if not state then
       return request(self, method, params, handler, bufnr)
     end
@@ -93,14 +71,14 @@ function M.attach(client, bufnr)
     watched[client.id] = true
     watch(client)
   end
-  states[bufnr] = { edits = {}, index = 1 }
+  shown.begin(bufnr)
   vim.lsp.inline_completion.enable(true, { bufnr = bufnr })
   local group = vim.api.nvim_create_augroup('codelsp.native:' .. bufnr, { clear = true })
   vim.api.nvim_create_autocmd({ 'CursorMovedI', 'TextChangedI', 'TextChangedP' }, {
     group = group,
     buffer = bufnr,
     callback = function()
-      if current(bufnr) and not M.rest(bufnr) then
+      if shown.current(bufnr) and not M.rest(bufnr) then
         -- Something else was typed; Neovim would show the old text until the next answer.
         vim.api.nvim_buf_clear_namespace(bufnr, drawn, 0, -1)
       end
@@ -110,7 +88,7 @@ function M.attach(client, bufnr)
     group = group,
     buffer = bufnr,
     callback = function()
-      forget(bufnr)
+      shown.forget(bufnr)
     end,
   })
   vim.schedule(function()
@@ -124,19 +102,19 @@ end
 
 --- Insert the shown candidate, or the part of it that {part_of} takes.
 function M.accept(bufnr, part_of)
-  local client, shown = client_of.of(bufnr), current(bufnr)
+  local client, one = client_of.of(bufnr), shown.current(bufnr)
   local rest = M.rest(bufnr)
-  if not client or not shown or not rest then
+  if not client or not one or not rest then
     return
   end
   local part = part_of and part_of(rest) or rest
   local is_whole = part == rest
   if not is_whole and not part:find('\n', 1, true) then
     -- Neovim goes on showing the rest: to it, a part was typed.
-    client_of.tell_accepted(client, shown, edit.insert(bufnr, shown, part))
+    client_of.tell_accepted(client, one, edit.insert(bufnr, one, part))
     return
   end
-  forget(bufnr)
+  shown.forget(bufnr)
   vim.lsp.inline_completion.get({
     bufnr = bufnr,
     on_accept = function()
@@ -148,40 +126,29 @@ function M.accept(bufnr, part_of)
   })
   vim.api.nvim_buf_clear_namespace(bufnr, drawn, 0, -1)
   -- Now, not when Neovim comes to it: the next key may be <Esc>.
-  local accepted = edit.insert(bufnr, shown, part)
-  client_of.tell_accepted(client, shown, not is_whole and accepted or nil)
+  local accepted = edit.insert(bufnr, one, part)
+  client_of.tell_accepted(client, one, not is_whole and accepted or nil)
 end
 
 --- Ask as after a key, but for several candidates.
 local function ask(bufnr, then_)
-  local state = states[bufnr]
+  local state = shown.of(bufnr)
   state.invoked, state.then_ = true, then_
   vim.api.nvim_exec_autocmds('CursorMovedI', { buffer = bufnr, modeline = false })
 end
 
 --- Show another candidate; where there is but one, ask for more first.
 function M.cycle(bufnr, count)
-  local state = states[bufnr]
-  if not state then
-    return false
-  end
-  local function turn()
-    if #state.edits > 0 then
-      state.index = (state.index - 1 + count) % #state.edits + 1
-      vim.lsp.inline_completion.select({ bufnr = bufnr, count = count })
-    end
-  end
-  if #state.edits > 1 then
-    turn()
-  else
+  return shown.cycle(bufnr, count, function(turn)
     ask(bufnr, turn)
-  end
-  return true
+  end, function()
+    vim.lsp.inline_completion.select({ bufnr = bufnr, count = count })
+  end)
 end
 
 --- Ask for candidates now.
 function M.trigger(bufnr)
-  if not states[bufnr] then
+  if not shown.of(bufnr) then
     return false
   end
   ask(bufnr)
@@ -192,12 +159,12 @@ end
 function M.dismiss(bufnr)
   vim.lsp.inline_completion.get({ bufnr = bufnr, on_accept = function() end })
   vim.api.nvim_buf_clear_namespace(bufnr, drawn, 0, -1)
-  forget(bufnr)
+  shown.forget(bufnr)
 end
 
 --- The server of a buffer has ended.
 function M.detach(bufnr)
-  forget(bufnr)
+  shown.forget(bufnr)
   if vim.api.nvim_buf_is_valid(bufnr) then
     vim.api.nvim_buf_clear_namespace(bufnr, drawn, 0, -1)
   end
