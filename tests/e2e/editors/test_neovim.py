@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import re
+import shutil
 import statistics
 import subprocess
 import sys
@@ -171,6 +173,28 @@ def test_the_pages_recipe_for_the_bare_client_never_inserts_what_was_typed_along
         neovim.terminal.wait_for_line("return self.name")
 
         assert neovim.write() == "return self.name\n"
+
+
+def test_the_pages_recipe_for_vim_pack_installs_the_plugin(tmp_path: Path) -> None:
+    repository = tmp_path / "repository"
+    shutil.copytree(ROOT / "editors" / "neovim", repository / "editors" / "neovim")
+    git = ["git", "-C", str(repository), "-c", "user.name=x", "-c", "user.email=x@example.org"]
+    for command in (["init", "-q"], ["add", "."], ["commit", "-q", "-m", "all of it"]):
+        subprocess.run([*git, *command], check=True)
+    page = (ROOT / "docs" / "how-to" / "neovim.md").read_text("utf-8")
+    (recipe,) = re.findall(r"```lua\n(vim\.pack\.add.*?)```", page, re.DOTALL)
+    command = json.dumps(scripted(tmp_path, WRITES))
+    settings = (
+        recipe.replace("src = URL", f"src = 'file://{repository}'")
+        .replace("load =", "confirm = false, load =")
+        .replace("setup()", f"setup({{ cmd = vim.json.decode([=[{command}]=]) }})")
+        + PLAIN
+    )
+
+    with closing(Vi("0.12 native", tmp_path, [], settings)) as neovim:
+        neovim.wait_attached()
+        neovim.terminal.press("i", *"return self.")
+        neovim.terminal.wait_for_line("return self.name")
 
 
 @pytest.mark.timeout(240)

@@ -58,7 +58,7 @@ class Vi:
     ) -> None:
         """Start one: ``kind`` is ``vim``, or a version of Neovim and who draws there.
 
-        ``settings`` is its own file, if not the usual; in ``home`` an engine is shared.
+        With ``settings`` of its own it finds no plugin by itself; in ``home`` an engine is shared.
         """
         self.kind, self.folder = kind, folder
         self._numbers = itertools.count(1)
@@ -66,8 +66,9 @@ class Vi:
         is_vim = kind == "vim"
         self.next_key = ALT_DOWN if is_vim else ALT_BRACKET
         self.trigger_key = ALT_DOWN if is_vim else ALT_BACKSLASH
-        plugin = [sys.executable, "-m", "codelsp", "plugin", "vim" if is_vim else "neovim"]
-        subprocess.run(plugin, env=env, cwd=ROOT, check=True, capture_output=True)
+        if not settings:
+            plugin = [sys.executable, "-m", "codelsp", "plugin", "vim" if is_vim else "neovim"]
+            subprocess.run(plugin, env=env, cwd=ROOT, check=True, capture_output=True)
         program, _, ghost_text = ("vim" if is_vim else f"nvim-{kind}").partition(" ")
         text = json.dumps(list(cmd))
         settings = settings or (
