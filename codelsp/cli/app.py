@@ -12,6 +12,7 @@ from codelsp.cli import (
     bench,
     complete,
     corpus,
+    docstring,
     doctor,
     engine,
     evaluate,
@@ -48,6 +49,7 @@ app = typer.Typer(
     add_completion=False,
 )
 app.command("complete")(complete.complete)
+app.command("docstring")(docstring.docstring)
 app.add_typer(engine.app, name="engine")
 app.add_typer(models.app, name="models")
 app.command("generate")(generate.generate)

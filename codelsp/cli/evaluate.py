@@ -29,15 +29,53 @@ if TYPE_CHECKING:
     from codelsp.evaluation.ledger import Ledger
     from codelsp.evaluation.source_files import SourceSet
 
-app = typer.Typer(name="evaluate", help="Measure a model, and the whole pipeline around it.")
-app.command("humaneval")(evaluate_samples.humaneval)
-app.command("ranking")(evaluate_samples.ranking)
-
 Folders = Annotated[
     list[Path] | None,
     typer.Option("--files", help="Measure on this folder's files instead of the benchmark's."),
 ]
 _FILES_OF_PACKAGE = 12
+app = typer.Typer(name="evaluate", help="Measure a model, and the whole pipeline around it.")
+app.command("humaneval")(evaluate_samples.humaneval)
+app.command("ranking")(evaluate_samples.ranking)
+
+
+@app.command("docstring")
+def docstring(
+    context: typer.Context,
+    model: Models = None,
+    output: Output = DEFAULT_OUTPUT,
+    n: Annotated[int, typer.Option("--n", min=1, help="Functions to document.")] = 60,
+    candidates: Annotated[int, typer.Option(min=1, max=20, help="Docstrings for each.")] = 3,
+    files: Folders = None,
+    seed: Seed = 1,
+    fast: Fast = False,
+) -> None:
+    """Let a model write docstrings, and grade them by how well they lead back to the code."""
+    from codelsp.evaluation.docstring_study import (
+        DocstringPlan,
+        docstring_markdown,
+        docstring_report,
+        run_docstrings,
+    )
+
+    sources = _sources(files, "report", seed)
+    plan = DocstringPlan(max(1, n // 4) if fast else n, candidates)
+    subjects = subjects_of(context.obj, model, None)
+
+    async def measured() -> list[Ledger]:
+        from codelsp.evaluation.back_translation import BackTranslator
+        from codelsp.evaluation.engines import opened
+
+        ledgers = []
+        for subject in subjects:
+            async with opened(subject.settings) as judged:
+                translator = await BackTranslator.of(judged)
+                with progress(judged.name, None) as tell:
+                    ledgers.append(await run_docstrings(translator, sources, plan, output, tell))
+        return ledgers
+
+    report = docstring_report(run_measuring(measured()))
+    write_report(output, "docstrings", report, docstring_markdown(report))
 
 
 @app.command("fetch")
@@ -257,7 +295,15 @@ def report(
     pages = [
         (folder / f"{name}.md").read_text("utf-8")
         for folder in folders
-        for name in ("holes", "typing", "infilling", "humaneval", "ranking", "threshold")
+        for name in (
+            "holes",
+            "typing",
+            "infilling",
+            "humaneval",
+            "ranking",
+            "docstrings",
+            "threshold",
+        )
         if (folder / f"{name}.md").is_file()
     ]
     if not pages:

@@ -20,6 +20,7 @@ from codelsp.document.snapshot import DocumentSnapshot
 from codelsp.document.syntax import parse
 from codelsp.errors import EvaluationError
 from codelsp.evaluation.bits import BitsCounter
+from codelsp.pipeline.docstrings import AFTER_BODY
 from codelsp.prompt.fim import PREFIX_ONLY, PromptText, choose_layout, layout_named, render
 from codelsp.prompt.prompt import SpecialPiece
 
@@ -28,9 +29,6 @@ if TYPE_CHECKING:
     from codelsp.evaluation.engines import Judged
     from codelsp.prompt.fim import FimLayout
     from codelsp.prompt.prompt import Piece
-
-AFTER_BODY = '\n\n# Docstring of the function above:\n"""'
-"""Between a function and its docstring, for models that only go on."""
 
 
 @dataclass(frozen=True)
@@ -69,11 +67,17 @@ class BackTranslator:
 
         The two are shortened at their far ends to what the model can read.
         """
-        texts = PromptText(prefix=before, suffix=after)
         if self.layout.has_fim:
-            pieces = render(self.layout, texts)
+            pieces = render(self.layout, PromptText(prefix=before, suffix=after))
         else:
             pieces = render(PREFIX_ONLY, PromptText(before + after + AFTER_BODY, ""))
+        return await self._after(pieces, middle)
+
+    async def log_prob_after(self, before: str, text: str) -> tuple[float, int]:
+        """Return the log-probability of ``text`` after ``before``, and its number of tokens."""
+        return await self._after(render(PREFIX_ONLY, PromptText(before, "")), text)
+
+    async def _after(self, pieces: tuple[Piece, ...], middle: str) -> tuple[float, int]:
         wanted = await self.judged.engine.tokenize(middle)
         room = self.judged.info.context_tokens - len(wanted)
         prompt = await self._ids(pieces, max(2, room))
