@@ -77,6 +77,33 @@ def prepare(
     console.print(f"{n_holes} holes to look at while training")
 
 
+@app.command("prepare-tasks")
+def prepare_tasks(
+    files: Annotated[
+        list[Path], typer.Argument(help="JSON lines with prompt and canonical_solution.")
+    ],
+    tokenizer: Annotated[Path, typer.Option(help="tokenizer.json.")],
+    output: Annotated[Path, typer.Option("--output", "-o", help="Folder for the rows.")],
+    context: Annotated[int, typer.Option(help="Tokens in a row.")] = 512,
+    validation_share: Annotated[
+        float, typer.Option(min=0, max=0.5, help="Share of repositories held out.")
+    ] = 0.1,
+) -> None:
+    """Turn tasks into rows whose prompts are read and not learned (Codex-S, Codex-D)."""
+    from rich.console import Console
+
+    from codelsp.training.tasks import TaskPlan
+    from codelsp.training.tasks import prepare_tasks as make_rows
+
+    made = make_rows(TaskPlan(tuple(files), tokenizer, output, context, validation_share))
+    console = Console(stderr=True)
+    for side, rows in made.items():
+        console.print(
+            f"{side}: {rows.n_documents:,} tasks of {len(rows.repositories)} repositories in"
+            f" {rows.n_rows:,} rows of {context} tokens, {rows.n_tokens:,} tokens"
+        )
+
+
 def _shown_on(bar: Progress, task: TaskID) -> Callable[[int, int], None]:
     def show(n_documents: int, n_tokens: int) -> None:
         bar.update(task, description=f"{n_documents:,} files, {n_tokens:,} tokens")

@@ -166,7 +166,7 @@ class Run:
     def _step(self) -> _Done | None:
         """Learn from one batch; None if its loss is not finite and nothing was learned."""
         rows = self._next_batch()
-        n_tokens = int((rows[:, 1:] != self._objective.pad_id).sum())
+        n_tokens = int(self._objective.is_learned(rows[:, 1:]).sum())
         total = float(self._objective.weights(rows[:, 1:]).sum())
         machine = self._machine
         own = rows[machine.rank :: machine.n_processes].to(machine.device)

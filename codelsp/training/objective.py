@@ -1,5 +1,8 @@
 """The loss: next-token cross-entropy with the end token weighed up, and a z-loss.
 
+Tokens of a prompt, where rows say so, are read and not learned (Codex-S and Codex-D, arXiv
+2107.03374, sections 4.4 and 5).
+
 A tiny model forgets to stop; five times the weight on the end token is what the best small
 infilling model published did, and three is enough here.  The z-loss keeps the logits' scale from
 drifting (PaLM, arXiv 2204.02311).
@@ -34,9 +37,18 @@ class Objective:
     z_weight: float = 1e-4
 
     def weights(self, targets: Tensor) -> Tensor:
-        """Return how much each target counts: padding nothing, the end token more."""
-        weights = (targets != self.pad_id).float()
+        """Return how much each target counts: padding and prompts nothing, the end token more."""
+        weights = self.is_learned(targets).float()
         return weights.masked_fill_(targets == self.end_id, self.end_weight)
+
+    def is_learned(self, targets: Tensor) -> Tensor:
+        """Return which targets are learned: not padding, and not masked (below 0)."""
+        return (targets != self.pad_id) & (targets >= 0)
+
+
+def as_read(rows: Tensor) -> Tensor:
+    """Return the token ids of ``rows``, those of masked tokens, which stand as ``~id``, too."""
+    return torch.where(rows < 0, ~rows, rows)
 
 
 class Learner(nn.Module):
@@ -58,10 +70,11 @@ class Learner(nn.Module):
         z-loss, and is what gets reported.
         """
         targets = rows[:, 1:].reshape(-1)  # (batch x time,)
+        ids = as_read(rows[:, :-1])
         if not self._has_plain_head:
-            logits = self.model(input_ids=rows[:, :-1], use_cache=False).logits
+            logits = self.model(input_ids=ids, use_cache=False).logits
             return _loss_of(logits.flatten(0, 1).float(), targets, self._objective)
-        answer = self.model.base_model(input_ids=rows[:, :-1], use_cache=False)
+        answer = self.model.base_model(input_ids=ids, use_cache=False)
         hidden = answer.last_hidden_state.flatten(0, 1)  # (batch x time, width)
         head = self.model.get_output_embeddings().weight  # type: ignore[no-untyped-call]
         weighted, nats = _HeadLoss.apply(  # type: ignore[no-untyped-call]  # torch's own gap
@@ -83,11 +96,11 @@ def has_plain_head(model: PreTrainedModel) -> bool:
 
 def _loss_of(logits: Tensor, targets: Tensor, objective: Objective) -> tuple[Tensor, Tensor]:
     """Return what ``_HeadLoss`` does, of logits (tokens, vocabulary) that are there already."""
-    losses = nn.functional.cross_entropy(logits, targets, reduction="none")
+    losses = nn.functional.cross_entropy(logits, as_read(targets), reduction="none")
     weights = objective.weights(targets)
     normalizer = torch.logsumexp(logits, dim=-1)
     weighted = (weights * (losses + objective.z_weight * normalizer.square())).sum()
-    return weighted, (losses * (targets != objective.pad_id)).sum().detach()
+    return weighted, (losses * objective.is_learned(targets)).sum().detach()
 
 
 class _HeadLoss(torch.autograd.Function):
@@ -142,11 +155,11 @@ class _HeadLoss(torch.autograd.Function):
 def _chunk(logits: Tensor, targets: Tensor, objective: Objective) -> tuple[Tensor, Tensor, Tensor]:
     """Return the gradient of the logits (tokens, vocabulary), the weighted loss and the nats."""
     shares = torch.softmax(logits, dim=-1, dtype=torch.float32)
-    places = targets[:, None]
+    places = as_read(targets)[:, None]
     nats = -shares.gather(1, places).squeeze(1).clamp_min(_SMALLEST).log()
     normalizer = logits.gather(1, places).squeeze(1).float() + nats
     weights = objective.weights(targets)
     weighted = (weights * (nats + objective.z_weight * normalizer.square())).sum()
     gradient = shares.mul_((weights * (1 + 2 * objective.z_weight * normalizer))[:, None])
     gradient.scatter_add_(1, places, -weights[:, None])
-    return gradient, weighted, (nats * (targets != objective.pad_id)).sum()
+    return gradient, weighted, (nats * objective.is_learned(targets)).sum()

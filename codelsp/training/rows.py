@@ -1,4 +1,8 @@
-"""Rows of token ids, mapped into memory, and the order in which a run reads them."""
+"""Rows of token ids, mapped into memory, and the order in which a run reads them.
+
+Rows of tasks are *masked*: a token that is read but not learned, of a prompt, stands as ``~id``, a
+negative number, so that a row stays one array through batches, processes and devices.
+"""
 
 from __future__ import annotations
 
@@ -36,12 +40,14 @@ class RowsDescription:
     rules: dict[str, object]
     seed: int
     id_bytes: int = 2
-    """Bytes of an id: 2, or 4 for vocabularies of more than 65,536 tokens."""
+    """Bytes of an id: 2, or 4 for vocabularies of more than 65,536 tokens and for masked rows."""
+    is_masked: bool = False
+    """Whether tokens that are read but not learned stand as ``~id``."""
 
     @property
     def type(self) -> str:
         """The type of an id in the file, as numpy spells it."""
-        return f"<u{self.id_bytes}"
+        return f"<{'i' if self.is_masked else 'u'}{self.id_bytes}"
 
     def save(self, file: Path) -> None:
         """Write it to ``file``."""

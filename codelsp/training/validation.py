@@ -10,6 +10,7 @@ import torch
 
 from codelsp.prompt.layout import Order
 from codelsp.training.holes import fill
+from codelsp.training.objective import as_read
 
 if TYPE_CHECKING:
     from tokenizers import Tokenizer
@@ -84,8 +85,9 @@ class Validator:
 
     def _add(self, model: PreTrainedModel, rows: Tensor, sums: _Sums) -> None:
         objective = self.objective
-        targets = rows[:, 1:]  # (batch, time)
-        logits = model(input_ids=rows[:, :-1], use_cache=False).logits.float()
+        logits = model(input_ids=as_read(rows[:, :-1]), use_cache=False).logits.float()
+        targets = rows[:, 1:].clamp_min(0)  # (batch, time)
+        targets = torch.where(rows[:, 1:] < 0, objective.pad_id, targets)
         losses = torch.nn.functional.cross_entropy(
             logits.flatten(0, 1), targets.flatten(), ignore_index=objective.pad_id, reduction="sum"
         )
