@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from codelsp.cli import corpus_tasks
 from codelsp.cli.convert import convert
 from codelsp.cli.stream import stream
 from codelsp.errors import CorpusError
@@ -20,6 +21,8 @@ if TYPE_CHECKING:
     from codelsp.training.sources import Source
 
 app = typer.Typer(name="corpus", help="Make and look at training corpora.", no_args_is_help=True)
+app.command("problems")(corpus_tasks.problems)
+app.command("docstrings")(corpus_tasks.docstrings)
 app.command("convert")(convert)
 app.command("stream")(stream)
 

@@ -101,6 +101,8 @@ class Sandbox:
     name: str
     """``bubblewrap`` or ``unshare``."""
     limits: Limits = Limits()
+    shared: tuple[str, ...] = ()
+    """Folders that programs may read, too."""
 
     @classmethod
     def find(cls, limits: Limits | None = None) -> Sandbox:
@@ -177,8 +179,8 @@ class Sandbox:
     def _command(self) -> list[str]:
         inner = [str(_interpreter()), "-I", "-S", "-c", _STAGE.read_text(encoding="utf-8")]
         if self.name == "bubblewrap":
-            return [*_bubblewrap(self.limits), "--", *inner]
-        return [*_unshare(self.limits), *inner]
+            return [*_bubblewrap(self.limits, self.shared), "--", *inner]
+        return [*_unshare(self.limits, self.shared), *inner]
 
     def why_not(self) -> str:
         """Return why this sandbox cannot be used, or an empty text."""
@@ -195,7 +197,7 @@ class Sandbox:
 _STAGE_FAILED = "codelsp sandbox:"
 
 
-def _bubblewrap(limits: Limits) -> list[str]:
+def _bubblewrap(limits: Limits, shared: tuple[str, ...]) -> list[str]:
     command = ["bwrap", "--unshare-pid", "--unshare-net", "--unshare-ipc", "--unshare-uts"]
     command += ["--unshare-cgroup-try", "--die-with-parent", "--new-session", "--cap-drop", "ALL"]
     if _is_root():
@@ -204,28 +206,35 @@ def _bubblewrap(limits: Limits) -> list[str]:
         command += ["--unshare-user"]
     command += ["--hostname", "sandbox", "--setenv", "HOME", "/home"]
     for place in _shared_places():
-        for parent in reversed(Path(place).parents[:-1]):
-            command += ["--perms", "0755", "--dir", str(parent)]
-        command += ["--ro-bind-try", place, place]
+        command += _read_only(place)
     command += ["--proc", "/proc", "--dev", "/dev"]
     # Else a user who is not root could fill the machine's memory with files there.
     command += ["--size", str(limits.disk_bytes), "--perms", "1777", "--tmpfs", "/dev/shm"]  # noqa: S108
     command += ["--remount-ro", "/dev"]
     command += ["--size", str(limits.disk_bytes), "--perms", "1777", "--tmpfs", "/tmp"]  # noqa: S108
     command += ["--size", str(limits.disk_bytes), "--perms", "1777", "--tmpfs", "/home"]
+    # After what is made empty: a folder of the user's may lie under it.
+    for place in shared:
+        command += _read_only(place)
     command += ["--remount-ro", "/", "--chdir", "/home"]
     return command
 
 
-def _unshare(limits: Limits) -> list[str]:
+def _read_only(place: str) -> list[str]:
+    parents = reversed(Path(place).parents[:-1])
+    made = [word for each in parents for word in ("--perms", "0755", "--dir", str(each))]
+    return [*made, "--ro-bind-try", place, place]
+
+
+def _unshare(limits: Limits, shared: tuple[str, ...]) -> list[str]:
     command = ["unshare", "--mount", "--net", "--pid", "--ipc", "--uts", "--fork", "--kill-child"]
     if not _is_root():
         command += ["--user", "--map-root-user"]
     script = _MOUNTS.read_text(encoding="utf-8")
-    places = ":".join(_shared_places())
+    places, more = ":".join(_shared_places()), ":".join(shared)
     capabilities = "-all,+setuid,+setgid" if _is_root() else "-all"
-    shell = ["/bin/sh", "-ec", script, "sandbox", places, str(limits.disk_bytes), capabilities]
-    return [*command, *shell]
+    shell = ["/bin/sh", "-ec", script, "sandbox", places, more, str(limits.disk_bytes)]
+    return [*command, *shell, capabilities]
 
 
 def _shared_places() -> Iterator[str]:

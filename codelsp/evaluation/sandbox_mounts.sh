@@ -1,19 +1,22 @@
 # Run by sandbox.py inside fresh namespaces: builds a root of read-only places and memory, enters it.
-# $1: places to share, separated by colons; $2: bytes of the home; $3: capabilities that the command
-# needs to become somebody else (setpriv's words); the rest: the command.
+# $1: places to share, separated by colons; $2: more of them, which may lie under /tmp or /home;
+# $3: bytes of the home; $4: capabilities that the command needs to become somebody else (setpriv's
+# words); the rest: the command.
 fail() { echo "codelsp sandbox: $1"; exit 125; }
-places=$1 size=$2 capabilities=$3
-shift 3
+places=$1 more=$2 size=$3 capabilities=$4
+shift 4
 mount --make-rprivate / || fail "mounts cannot be made private"
 root=/tmp
+# What stands under the new root cannot be shared any more.
+case ":$more" in *:/tmp/*) root=/mnt ;; esac
 mount -t tmpfs -o "size=$size,mode=755" sandbox "$root" || fail "no file system in memory"
-IFS=:
-for place in $places; do
-  [ -e "$place" ] || continue
+share() { # Shows a place of outside under the same name, read-only.
+  place=$1
+  [ -e "$place" ] || return 0
   if [ -L "$place" ]; then
     mkdir -p "$root$(dirname "$place")"
     cp -P "$place" "$root$place" || fail "$place cannot be linked"
-    continue
+    return 0
   fi
   if [ -d "$place" ]; then
     mkdir -p "$root$place"
@@ -23,7 +26,9 @@ for place in $places; do
   fi
   mount --rbind "$place" "$root$place" || fail "$place cannot be shared"
   mount -o remount,bind,ro,nosuid "$root$place" || fail "$place cannot be made read-only"
-done
+}
+IFS=:
+for each in $places; do share "$each"; done
 unset IFS
 mkdir -p "$root/proc" "$root/dev" "$root/home" "$root/old"
 mount -t proc proc "$root/proc" || fail "no /proc"
@@ -34,6 +39,9 @@ done
 mkdir -p "$root/tmp"
 mount -t tmpfs -o "size=$size,mode=1777" sandbox "$root/tmp" || fail "no /tmp"
 mount -t tmpfs -o "size=$size,mode=777" sandbox "$root/home" || fail "no home"
+IFS=:
+for each in $more; do share "$each"; done
+unset IFS
 cd "$root"
 pivot_root . old || fail "the root cannot be changed"
 cd /home

@@ -68,6 +68,13 @@ async def write_docstrings(
     return sorted(found.values(), key=order)
 
 
+def function_without(hole: DocstringHole, function: Function) -> str:
+    """Return the text of ``function`` as if it had no docstring."""
+    signature, body = hole.around(function)
+    bare = signature[: len(signature) - len(hole.opening)].rstrip()
+    return f"{bare}\n{body[len(hole.closing) :].strip(chr(10))}"
+
+
 async def _request(
     journey: Journey, document: DocumentSnapshot, function: Function, hole: DocstringHole
 ) -> GenerationRequest:
@@ -76,9 +83,7 @@ async def _request(
     if journey.layout.has_fim:
         text, offset = hole.before + hole.after, len(hole.before)
     else:
-        signature, body = hole.around(function)
-        bare = signature[: len(signature) - len(hole.opening)].rstrip()
-        text = f"{bare}\n{body[len(hole.closing) :].strip(chr(10))}{AFTER_BODY}"
+        text = function_without(hole, function) + AFTER_BODY
         offset = len(text)
     snapshot = DocumentSnapshot.of(uri, language, version, text)
     settings = replace(journey.settings, max_tokens=_MOST_TOKENS, multiline="always")
