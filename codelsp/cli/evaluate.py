@@ -39,6 +39,33 @@ app.command("humaneval")(evaluate_samples.humaneval)
 app.command("ranking")(evaluate_samples.ranking)
 
 
+@app.command("loss")
+def loss(
+    folders: Annotated[list[Path], typer.Argument(help="Folders of transformers' models.")],
+    output: Output = DEFAULT_OUTPUT,
+    n_files: Annotated[int, typer.Option("--n", min=1, help="Files to measure on.")] = 60,
+    files: Folders = None,
+    seed: Seed = 1,
+    fast: Fast = False,
+) -> None:
+    """Bits a character of models against their size, on files that none was trained on."""
+    from codelsp.evaluation.loss_study import Sized, loss_markdown, loss_report, run_loss
+
+    sources = _sources(files, "report", seed)
+    n = max(1, n_files // 4) if fast else n_files
+
+    async def measured() -> list[Ledger]:
+        ledgers = []
+        for folder in folders:
+            sized = Sized.of(folder)
+            with progress(sized.name, None) as tell:
+                ledgers.append(run_loss(sized, sources, n, output, tell))
+        return ledgers
+
+    report = loss_report(run_measuring(measured()))
+    write_report(output, "loss", report, loss_markdown(report))
+
+
 @app.command("docstring")
 def docstring(
     context: typer.Context,
@@ -302,6 +329,7 @@ def report(
             "humaneval",
             "ranking",
             "docstrings",
+            "loss",
             "threshold",
         )
         if (folder / f"{name}.md").is_file()

@@ -107,6 +107,7 @@ def _draw(report: dict[str, Any], folder: Path, name: str) -> None:
         "threshold": plots.draw_threshold_report,
         "humaneval": sample_plots.draw_human_eval_report,
         "ranking": sample_plots.draw_ranking_report,
+        "loss": sample_plots.draw_loss_report,
     }
     if name in draws:
         draws[name](report, folder)

@@ -13,12 +13,13 @@ from codelsp.document.snapshot import DocumentSnapshot
 from codelsp.document.syntax import parse
 from codelsp.engine.port import FinishReason
 from codelsp.evaluation.at_once import at_once
+from codelsp.evaluation.bleu import bleu4
 from codelsp.evaluation.hole_run import BASELINES, ledger_file
 from codelsp.evaluation.human_eval import InfillingKind
 from codelsp.evaluation.ledger import Ledger
 from codelsp.evaluation.ngram import Counts, NgramCache
 from codelsp.evaluation.programs import Checker, is_python
-from codelsp.evaluation.scoring import edit_similarity, without_line_ends
+from codelsp.evaluation.scoring import edit_similarity, overlaps, repeats, without_line_ends
 from codelsp.pipeline.journey import Journey
 from codelsp.pipeline.pace import Pace
 from codelsp.pipeline.trace import RequestTrace
@@ -114,6 +115,9 @@ async def _record(task: InfillingTask, answer: Answer, checker: Checker) -> Reco
         "text": text,
         "exact": is_exact(task, text),
         "similarity": round(edit_similarity(text, task.middle), 4),
+        "bleu": round(bleu4(text, task.middle), 4),
+        "overlaps": overlaps(text, task.suffix),
+        "repeats": repeats(text),
         "ended": answer.has_ended,
         "parses": is_python(program),
         "passed": await checker.passes(program),

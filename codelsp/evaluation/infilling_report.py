@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
     from codelsp.evaluation.ledger import Ledger
 
-_METRICS = ("exact", "passed", "similarity", "parses", "ended")
+_METRICS = ("exact", "passed", "similarity", "bleu", "parses", "ended", "overlaps", "repeats")
 _NGRAM = "n-gram cache"
 
 
@@ -69,7 +69,7 @@ def _values(ledger: Ledger, kind: InfillingKind, metric: str) -> list[tuple[str,
     return [
         (record["file"], float(record[metric]))
         for record in ledger.records.values()
-        if record["kind"] == kind.value and record[metric] is not None
+        if record["kind"] == kind.value and record.get(metric) is not None
     ]
 
 

@@ -31,6 +31,26 @@ def draw_ranking_report(report: Mapping[str, Any], folder: Path) -> list[Path]:
     return [saved(_ranking(report["figures"]), folder / "ranking.png")]
 
 
+def draw_loss_report(report: Mapping[str, Any], folder: Path) -> list[Path]:
+    """Draw bits a character against the number of parameters."""
+    drawing, axes = new_drawing("Bits a character against size, with 95 % intervals over files")
+    figures = [figure for figure in report["figures"] if figure["mean"] is not None]
+    sizes = [figure["parameters"] for figure in figures]
+    means = [figure["mean"] for figure in figures]
+    errors = [
+        [figure["mean"] - figure["low"] for figure in figures],
+        [figure["high"] - figure["mean"] for figure in figures],
+    ]
+    axes.errorbar(sizes, means, yerr=errors, marker="o", linestyle="--", capsize=3)
+    for figure in figures:
+        place = (figure["parameters"], figure["mean"])
+        axes.annotate(figure["model"], place, xytext=(6, 6), textcoords="offset points")
+    axes.set_xscale("log")
+    axes.set_xlabel("parameters without embeddings")
+    axes.set_ylabel("bits a character")
+    return [saved(drawing, folder / "loss.png")]
+
+
 def _ranking(figures: Sequence[Mapping[str, Any]]) -> Drawing:
     drawing, axes = new_drawing("The sample taken of k passes, by how it is chosen")
     for model, temperature, way in dict.fromkeys(

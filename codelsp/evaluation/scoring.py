@@ -91,3 +91,17 @@ def is_right(text: str, truth: str) -> bool:
 def without_line_ends(text: str) -> str:
     """Return ``text`` without white space at its end, or at the end of any line."""
     return "\n".join(line.rstrip() for line in text.rstrip().split("\n"))
+
+
+def overlaps(text: str, suffix: str) -> bool:
+    """Whether ``text`` goes on into what stands after it already: its last line is the next one."""
+    lines = [line.strip() for line in text.split("\n") if line.strip()]
+    following = next((line.strip() for line in suffix.split("\n") if line.strip()), "")
+    return bool(lines) and len(following) > 1 and lines[-1] == following
+
+
+def repeats(text: str) -> bool:
+    """Whether ``text`` says one of its lines three times or more, or ends saying one twice."""
+    lines = [line.strip() for line in text.split("\n") if len(line.strip()) > 1]
+    often = any(lines.count(line) > 2 for line in set(lines))  # noqa: PLR2004  # once more is code
+    return often or (len(lines) > 1 and lines[-1] == lines[-2])
