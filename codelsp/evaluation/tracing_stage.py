@@ -27,7 +27,7 @@ class Watch:
         self.most_calls = int(str(told["most_calls"]))
         self.most_chars = int(str(told["most_chars"]))
         self.calls: dict[str, list[list[object]]] = {}
-        self._open: dict[int, object] = {}
+        self._open: dict[int, list[object] | None] = {}
         self._wanted: dict[object, str] = {}
 
     def key(self, code: types.CodeType) -> str:
@@ -110,7 +110,7 @@ def is_literal(value: object, depth: int) -> bool:
     if kind in PLAIN:
         return True
     if depth and kind in (list, tuple, set):
-        return len(value) <= MOST_ENTRIES and all(is_literal(each, depth - 1) for each in value)  # type: ignore[arg-type, attr-defined, call-overload]
+        return len(value) <= MOST_ENTRIES and all(is_literal(each, depth - 1) for each in value)  # type: ignore[arg-type, attr-defined]
     if depth and kind is dict:
         return len(value) <= MOST_ENTRIES and all(  # type: ignore[arg-type]
             is_literal(each, depth - 1)
