@@ -102,7 +102,8 @@ def _block(
     ends = [
         end for end in tree.statement_ends(start, min(len(text), start + MAX_MIDDLE)) if end > start
     ]
-    block_end = tree.block_end(start)
+    # At a body's first character the tree tells of the body around it.
+    block_end = tree.block_end(start + 1)
     if block_end is not None and start < block_end <= start + MAX_MIDDLE:
         ends = [end for end in ends if end <= block_end] + [block_end]
     ends = [end for end in ends if text[end - 1] != "\n"]

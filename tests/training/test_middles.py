@@ -36,6 +36,23 @@ def test_a_block_is_made_of_whole_statements() -> None:
     assert all(not text[0].isspace() for text in middles)
 
 
+def test_a_block_that_begins_with_its_body_ends_with_it() -> None:
+    text = "class A:\n    def f(self):\n        a = 1\n        b = 2\n\n    def g(self): ...\n"
+    tree = parse(DocumentSnapshot.of("file:///a.py", "python", 0, text))
+    body = text.index("a = 1")
+    random = Random(1)
+
+    found = [
+        draw_middle(text, (body, body + 1), tree, MiddleShares(0, 1, 0, 0), random)
+        for _ in range(40)
+    ]
+
+    assert {text[each.start : each.end] for each in found if each is not None} == {
+        "a = 1",
+        "a = 1\n        b = 2",
+    }
+
+
 def test_the_inside_of_brackets_leaves_them_balanced() -> None:
     middles = drawn(MiddleShares(0, 0, 0, 1))
 
