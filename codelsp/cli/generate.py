@@ -2,24 +2,29 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import sys
+from contextlib import aclosing
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from codelsp.cli.session import make_console
-from codelsp.errors import CodelspError, SettingsError
+from codelsp.cli.session import Invocation, effective_settings, make_console, wait_until_ready
+from codelsp.errors import CodelspError, ModelNotFoundError, SettingsError
+from codelsp.model_store import ModelKind, resolve_model
 
 if TYPE_CHECKING:
-    from codelsp.torch_engine.sampler import Sample
+    from codelsp.pipeline.samples import Sample, SamplingPlan
 
 _RULE = "=" * 40
 _MAX_SEED = 2**31
 
 
 def generate(
+    context: typer.Context,
     prompt: Annotated[
         str | None,
         typer.Argument(help="Text to go on from; - reads standard input; none writes from nothing"),
@@ -66,12 +71,9 @@ def generate(
     as_json: Annotated[bool, typer.Option("--json", help="A JSON object a line.")] = False,
 ) -> None:
     """Write texts that go on from a prompt, or from nothing."""
-    _need_torch()
     from random import randrange
 
-    from codelsp.model_store.hub import transformers_folder
-    from codelsp.torch_engine.loading import LoadOptions
-    from codelsp.torch_engine.sampler import Sampler, SamplingPlan
+    from codelsp.pipeline.samples import SamplingPlan
 
     chosen = randrange(_MAX_SEED) if seed is None else seed  # noqa: S311  no secret
     plan = SamplingPlan(
@@ -80,15 +82,67 @@ def generate(
     )  # fmt: skip
     plan.check()
     text = _prompt(prompt, prompt_file)
+    written = _Written(text if echo else "", chosen, as_json=as_json)
+    gguf = _gguf_of(model, models_dir)
+    if gguf is not None:
+        asyncio.run(_by_engine(context.obj.with_options(model=gguf), text, plan, written))
+    else:
+        _by_transformers(_Model(model, models_dir, device, dtype), text, plan, written)
+    written.end()
+
+
+def _gguf_of(name: str, models_dir: Path | None) -> str | None:
+    """Return the GGUF file that ``name`` means, if that is all there is of the model."""
+    if models_dir is not None and name and (models_dir / name).exists():
+        name = str(models_dir / name)
+    try:
+        model = resolve_model(name, ModelKind.HF)
+    except ModelNotFoundError:
+        return None
+    return str(model.path) if model.kind is ModelKind.GGUF else None
+
+
+async def _by_engine(
+    invocation: Invocation, text: str, plan: SamplingPlan, written: _Written
+) -> None:
+    from codelsp.engine.open import open_engine
+    from codelsp.pipeline.samples import EngineSampler
+
+    engine = open_engine(effective_settings(invocation))
+    try:
+        with make_console(stderr=True).status("loading the model"):
+            model, _ = await wait_until_ready(engine)
+        async with aclosing(EngineSampler(engine, model).samples(text, plan)) as samples:
+            async for sample in samples:
+                written.add(sample)
+    finally:
+        await engine.close()
+
+
+@dataclass(frozen=True)
+class _Model:
+    """Which model, and where it runs."""
+
+    name: str
+    models_dir: Path | None
+    device: str
+    dtype: str
+
+
+def _by_transformers(model: _Model, text: str, plan: SamplingPlan, written: _Written) -> None:
+    _need_torch()
+    from codelsp.model_store.hub import transformers_folder
+    from codelsp.torch_engine.loading import LoadOptions
+    from codelsp.torch_engine.sampler import Sampler
+
     console = make_console(stderr=True)
-    folder = transformers_folder(model, models_dir, lambda line: console.print(line, markup=False))
+    folder = transformers_folder(
+        model.name, model.models_dir, lambda line: console.print(line, markup=False)
+    )
     with console.status("loading the model"):
-        sampler = Sampler(folder, LoadOptions(device=device, dtype=dtype))
-    make_console()  # stdout takes every character from here on
+        sampler = Sampler(folder, LoadOptions(device=model.device, dtype=model.dtype))
     for sample in sampler.samples(text, plan):
-        _write(sample, text if echo else "", chosen, as_json=as_json)
-    if not as_json:
-        sys.stdout.write("=" * 80 + "\n")
+        written.add(sample)
 
 
 def _prompt(prompt: str | None, file: Path | None) -> str:
@@ -113,20 +167,33 @@ def _prompt(prompt: str | None, file: Path | None) -> str:
     return text
 
 
-def _write(sample: Sample, before: str, seed: int, *, as_json: bool) -> None:
-    if as_json:
-        described = {
-            "sample": sample.number,
-            "text": before + sample.text,
-            "tokens": sample.n_tokens,
-            "ended": sample.has_ended,
-            "seed": seed,
-        }
-        sys.stdout.write(json.dumps(described, ensure_ascii=False) + "\n")
-    else:
-        head = f"{_RULE} SAMPLE {sample.number} {_RULE}"
-        sys.stdout.write(f"{head}\n{before}{sample.text}\n")
-    sys.stdout.flush()
+class _Written:
+    """Samples on standard output, as OpenAI's tools separate them or as JSON."""
+
+    def __init__(self, before: str, seed: int, *, as_json: bool) -> None:
+        self._before, self._seed, self._as_json = before, seed, as_json
+        make_console()  # standard output takes every character from here on
+
+    def add(self, sample: Sample) -> None:
+        """Write one more."""
+        text = self._before + sample.text
+        if self._as_json:
+            described = {
+                "sample": sample.number,
+                "text": text,
+                "tokens": sample.n_tokens,
+                "ended": sample.has_ended,
+                "seed": self._seed,
+            }
+            sys.stdout.write(json.dumps(described, ensure_ascii=False) + "\n")
+        else:
+            sys.stdout.write(f"{_RULE} SAMPLE {sample.number} {_RULE}\n{text}\n")
+        sys.stdout.flush()
+
+    def end(self) -> None:
+        """Write what closes the last one."""
+        if not self._as_json:
+            sys.stdout.write(_RULE * 2 + "\n")
 
 
 def _need_torch() -> None:
@@ -135,5 +202,5 @@ def _need_torch() -> None:
     missing = [name for name in ("torch", "transformers") if find_spec(name) is None]
     if missing:
         raise CodelspError(
-            f"`codelsp generate` needs {' and '.join(missing)}: pip install 'codelsp[torch]'"
+            f"a model in safetensors needs {' and '.join(missing)}: pip install 'codelsp[torch]'"
         )

@@ -4,93 +4,28 @@ Here a batch is the unit and nobody types meanwhile, so transformers' own ``gene
 loop: it has beams, and reads a prompt for a whole batch at once.  Each batch has a random state of
 its own, drawn from the seed and the batch's number: asking for more samples leaves the first ones
 as they were.
-
-Source of the options and their defaults: https://github.com/openai/gpt-2, ``src/``.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from itertools import count
 from typing import TYPE_CHECKING, Any
 
 import torch
 
 from codelsp.errors import SettingsError
+from codelsp.pipeline.samples import Sample, length_of
 from codelsp.torch_engine.loading import LoadOptions, load_plain
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
+    from codelsp.pipeline.samples import SamplingPlan
     from codelsp.torch_engine.vocabulary import Vocabulary
 
 _USUAL_CONTEXT_TOKENS = 1024
 _CONTEXT_NAMES = ("max_position_embeddings", "n_positions", "n_ctx", "max_seq_len", "seq_length")
-
-
-@dataclass(frozen=True)
-class SamplingPlan:
-    """What to sample; the defaults are those of OpenAI's tools."""
-
-    n_samples: int = 1
-    """0 goes on without end."""
-    batch_size: int = 1
-    length: int | None = None
-    """New tokens; None is half the model's context after a prompt, all of it without one."""
-    max_length: int | None = None
-    """Tokens of prompt and text together; as transformers counts."""
-    temperature: float = 1.0
-    """0 always takes the likeliest token."""
-    top_k: int = 0
-    """0 is off."""
-    top_p: float = 1.0
-    num_beams: int = 1
-    do_sample: bool = True
-    early_stopping: bool = False
-    """Whether beams end as soon as there are enough whole ones."""
-    ignore_end: bool = False
-    """Whether to write on after the token that ends a text."""
-    seed: int = 0
-
-    def check(self) -> None:
-        """Refuse what cannot be sampled.
-
-        Raises:
-            SettingsError: an option is out of its range, or two do not go together.
-        """
-        n, batch = self.n_samples, self.batch_size
-        if batch < 1 or n < 0:
-            raise SettingsError("--nsamples must be 0 or more, and --batch-size 1 or more")
-        if n % batch:
-            divisors = [str(d) for d in range(1, n + 1) if n % d == 0]
-            raise SettingsError(
-                f"--batch-size {batch} does not divide --nsamples {n}; sizes that do:"
-                f" {', '.join(divisors)}"
-            )
-        if self.length is not None and self.max_length is not None:
-            raise SettingsError("give --length or --max-length, not both")
-        if self.temperature < 0 or self.top_k < 0 or not 0 < self.top_p <= 1:
-            raise SettingsError(
-                "--temperature and --top-k must be 0 or more, --top-p above 0 and at most 1"
-            )
-        if self.num_beams < 1:
-            raise SettingsError("--num-beams must be 1 or more")
-        if self.early_stopping and self.num_beams == 1:
-            raise SettingsError("--early-stopping is about beams: give --num-beams 2 or more")
-
-
-@dataclass(frozen=True)
-class Sample:
-    """One text that a model wrote."""
-
-    number: int
-    """From 1."""
-    text: str
-    """Without the prompt."""
-    n_tokens: int
-    has_ended: bool
-    """Whether the model ended it, and not the length."""
 
 
 class Sampler:
@@ -118,7 +53,15 @@ class Sampler:
         """
         plan.check()
         ids = self._beginning(prompt)
-        length = self._length(plan, len(ids), has_prompt=bool(prompt))
+        context = self.context_tokens
+        # The last token is never read, so a text may have one more than the context.
+        length = length_of(
+            plan,
+            len(ids),
+            context + 1 - len(ids),
+            context,
+            usual=context // 2 if prompt else context,
+        )
         return self._batches(ids, length, plan)
 
     def _batches(self, ids: list[int], length: int, plan: SamplingPlan) -> Iterator[Sample]:
@@ -145,33 +88,6 @@ class Sampler:
                 " give a prompt"
             )
         return [start]
-
-    def _length(self, plan: SamplingPlan, n_prompt: int, *, has_prompt: bool) -> int:
-        """Return how many tokens to write.
-
-        The last one is never read, so a text may have one token more than the context.
-        """
-        context = self.context_tokens
-        room = context + 1 - n_prompt
-        asked = plan.length
-        if plan.max_length is not None:
-            asked = plan.max_length - n_prompt
-            if asked < 1:
-                raise SettingsError(
-                    f"the prompt alone has {n_prompt} tokens: give --max-length {n_prompt + 1} or"
-                    " more"
-                )
-        if asked is None and room >= 1:
-            return min(context // 2 if has_prompt else context, room)
-        if asked is not None and asked < 1:
-            raise SettingsError("--length must be 1 or more")
-        if asked is None or asked > room:
-            wanted = "" if asked is None else f" and {asked} tokens after it"
-            raise SettingsError(
-                f"the model reads {context} tokens at once; a prompt of {n_prompt}{wanted} is more:"
-                + (f" give --length {room} or less" if room >= 1 else " shorten the prompt")
-            )
-        return asked
 
     def _settings(self, plan: SamplingPlan, length: int) -> Any:
         from transformers import GenerationConfig

@@ -14,6 +14,8 @@ from codelsp.cli import main
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from codelsp.settings import Settings
+
 pytest.importorskip("torch")
 pytest.importorskip("transformers")
 
@@ -65,6 +67,27 @@ def test_a_prompt_comes_from_standard_input_and_is_echoed(
     assert main(["generate", "-", "--model", model, "--length", "3", "--echo"]) == 0
 
     assert "\nclass A:" in capsys.readouterr().out
+
+
+def test_a_gguf_file_is_asked_through_the_engine(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    from codelsp.engine.scripted import ScriptedEngine
+
+    asked: list[str] = []
+
+    def opened(settings: Settings) -> ScriptedEngine:
+        asked.append(settings.model)
+        return ScriptedEngine([" a + b"])
+
+    monkeypatch.setattr("codelsp.engine.open.open_engine", opened)
+    (tmp_path / "tiny.gguf").write_bytes(b"GGUF")
+    arguments = ["--models-dir", str(tmp_path), "--model", "tiny.gguf", "--length", "4"]
+
+    assert main(["generate", "def add(a, b):\n    return", *arguments, "--json"]) == 0
+
+    assert json.loads(capsys.readouterr().out)["text"] == " a + b"
+    assert asked == [str(tmp_path / "tiny.gguf")]
 
 
 @pytest.mark.parametrize(

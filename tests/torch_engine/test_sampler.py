@@ -9,7 +9,8 @@ import pytest
 
 from codelsp.errors import SettingsError
 from codelsp.model_store import ModelKind, resolve_model
-from codelsp.torch_engine.sampler import Sampler, SamplingPlan
+from codelsp.pipeline.samples import SamplingPlan
+from codelsp.torch_engine.sampler import Sampler
 from tests.torch_engine.families import make_family
 
 if TYPE_CHECKING:
