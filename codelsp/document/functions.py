@@ -130,9 +130,17 @@ def functions_in(source: Source) -> tuple[Function, ...]:
 
 
 def _node_at(source: Source, offset: int) -> Node | None:
-    for node in reversed(open_nodes(source, offset)):
-        if _is_function(source, node):
-            return node
+    around = next(
+        (node for node in reversed(open_nodes(source, offset)) if _is_function(source, node)), None
+    )
+    begun = _begun_on_line(source, offset)
+    # Before a function on its first line, the cursor is still in the one around it.
+    is_inside = begun is not None and (around is None or start_of(begun) > start_of(around))
+    return begun if is_inside else around
+
+
+def _begun_on_line(source: Source, offset: int) -> Node | None:
+    """Return the function that the line of ``offset`` begins, or documents, or decorates."""
     document = source.document
     line = document.line_at(offset)
     text = document.line_text(line)
@@ -174,12 +182,11 @@ def _wrapped(source: Source, node: Node | None) -> Node | None:
 
 
 def _is_function(source: Source, node: Node) -> bool:
-    return (
-        node.is_named
-        and node.type in source.types.functions
-        and node.type not in _NEVER_NAMED
-        and bool(name_of(source, node))
-    )
+    if not node.is_named or node.type not in source.types.functions or node.type in _NEVER_NAMED:
+        return False
+    # Macros that C's grammar cannot know make functions of a name like "namespace detail".
+    name = name_of(source, node)
+    return bool(name) and (name.startswith("operator") or not re.search(r"\s", name))
 
 
 def _function(source: Source, node: Node) -> Function:

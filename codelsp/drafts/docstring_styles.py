@@ -11,6 +11,7 @@ from codelsp.document.languages import language_of
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    from codelsp.document.functions import Function
     from codelsp.document.snapshot import DocumentSnapshot
 
 _READ_CHARS = 200_000
@@ -82,9 +83,18 @@ _TYPED = re.compile(r"@param\s+\{")
 _RUST_ARGUMENTS = re.compile(r"(?m)^[ \t]*/// # (?:Arguments|Parameters)\b")
 
 
-def has_style(document: DocumentSnapshot) -> bool:
-    """Whether functions of ``document`` have docstrings that we know how to write."""
-    return language_of(document.language_id, document.uri).id in _BY_LANGUAGE
+def can_be_documented(document: DocumentSnapshot, function: Function) -> bool:
+    """Whether there is a docstring to write for ``function``, and a place for it."""
+    usual = _BY_LANGUAGE.get(language_of(document.language_id, document.uri).id)
+    if usual is None or function.docstring is not None:
+        return False
+    return function.has_body if usual.is_inside else begins_line(document, function)
+
+
+def begins_line(document: DocumentSnapshot, function: Function) -> bool:
+    """Whether nothing stands before ``function`` on its line, so that a comment may."""
+    line_start = document.line_start(document.line_at(function.start))
+    return not document.text[line_start : function.start].strip()
 
 
 def style_of(

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from codelsp.context.indentation import indentation_of
 from codelsp.document.languages import language_of
-from codelsp.drafts.docstring_styles import DocstringStyle, style_of
+from codelsp.drafts.docstring_styles import DocstringStyle, begins_line, style_of
 from codelsp.drafts.draft import Draft, Hole, sentence
 from codelsp.drafts.phrases import about, condition_of, summary_of, third_person
 from codelsp.errors import DraftError
@@ -70,7 +70,8 @@ def docstring_draft(
         others: Other open documents, whose style counts where the file has none.
 
     Raises:
-        DraftError: it has a docstring already, or its language has no docstrings that we know.
+        DraftError: it has a docstring already, there is no place for one, or its language has
+            no docstrings that we know.
     """
     if function.docstring is not None:
         raise DraftError(f"`{function.qualified_name}` has a docstring already.")
@@ -80,6 +81,11 @@ def docstring_draft(
         raise DraftError(f"There is no docstring style for {name}.")
     if style.is_inside:
         return _inside(document, function, style)
+    if not begins_line(document, function):
+        raise DraftError(
+            f"`{function.qualified_name}` begins in the middle of a line, where no comment fits;"
+            " put it on a line of its own."
+        )
     return _before(document, function, style)
 
 

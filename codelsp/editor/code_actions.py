@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from codelsp.context.paths import relative_path
 from codelsp.document.position import offset_at
 from codelsp.drafts.bodies import body_place
-from codelsp.drafts.docstring_styles import has_style
+from codelsp.drafts.docstring_styles import can_be_documented
 from codelsp.drafts.docstrings import docstring_draft
 from codelsp.drafts.frameworks import has_framework, is_test
 from codelsp.drafts.unit_tests import draft_of_tests, reason_out_of_reach
@@ -77,7 +77,7 @@ def _offers(
 ) -> Iterator[tuple[str, str, int]]:
     """Yield command, title and choice of what makes sense for ``function``."""
     name = function.qualified_name
-    if function.docstring is None and has_style(document):
+    if can_be_documented(document, function):
         yield WRITE_DOCSTRING, f"Write docstring of {name}", 0
     is_tested = is_test(document.uri) or reason_out_of_reach(document, function)
     if has_framework(document) and not is_tested:

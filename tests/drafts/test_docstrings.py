@@ -212,6 +212,11 @@ def test_a_second_docstring_is_refused() -> None:
         draft_at("def f():\n    '''Do it.'''\n    <CURSOR>\n")
 
 
+def test_a_function_in_the_middle_of_a_line_is_refused() -> None:
+    with pytest.raises(DraftError, match="in the middle of a line"):
+        draft_at("const shelf = { size: 1, find: function (a) { <CURSOR> } };\n", "javascript")
+
+
 def test_a_language_without_docstrings_is_refused() -> None:
     with pytest.raises(DraftError, match="no docstring style for Ruby"):
         draft_at("def f(a)\n  <CURSOR>a\nend\n", "ruby")

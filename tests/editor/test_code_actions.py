@@ -415,3 +415,16 @@ async def test_a_private_file_of_tests_is_left_alone(tmp_path: Path) -> None:
 
     assert message["message"] == "codelsp: test_shapes.py is private and is left alone."
     assert editor.all_of(EDIT) == []
+
+
+async def test_line_ends_are_those_of_the_document() -> None:
+    marked = "def area(width, height):\r\n    <CURSOR>pass\r\n"
+    async with desk(ScriptedEngine(["    if width:\n        return 1\n    return 2\n"])) as editor:
+        body = await chosen(editor, marked, "Complete area (")
+        del editor.sent[:]
+        docstring = await chosen(editor, marked, "Write docstring")
+
+    for edit in (body, docstring):
+        [change] = edit["edit"]["documentChanges"]
+        text = "".join(each["newText"] for each in change["edits"])
+        assert text.count("\n") == text.count("\r\n") > 1
