@@ -131,6 +131,26 @@ def edit_between(
     )
 
 
+def difference(before: DocumentSnapshot, after: DocumentSnapshot) -> Edit:
+    """Return the one edit that leads from ``before`` to ``after``."""
+    old, new = before.text, after.text
+    start = _common_length(old, new)
+    tail = _common_length(old[start:][::-1], new[start:][::-1])
+    return edit_between(before, after, start, len(old) - tail)
+
+
+def _common_length(one: str, other: str) -> int:
+    """Return how long a beginning the two share; bisection, as comparing slices is fast."""
+    low, high = 0, min(len(one), len(other))
+    while low < high:
+        middle = (low + high + 1) // 2
+        if one[low:middle] == other[low:middle]:
+            low = middle
+        else:
+            high = middle - 1
+    return low
+
+
 def point_at(snapshot: DocumentSnapshot, offset: int) -> tuple[int, int]:
     """Return the line of ``offset``, and its column in code points."""
     line = snapshot.line_at(offset)

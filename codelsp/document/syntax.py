@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from codelsp.document import blocks, functions, scopes, statements, text_kinds
-from codelsp.document.edit import edit_between, replace
+from codelsp.document.edit import difference, edit_between, replace
 from codelsp.document.focus import MIN_CHARS, Focus, gaps_around, parse_focus
 from codelsp.document.functions import Docstring, Function
 from codelsp.document.grammars import NODE_TYPES
@@ -232,7 +232,7 @@ def parse(
         is_safe = is_parsable(document, types)
         return _parsed(document, language, _WHOLE_BUDGET_MS) if is_safe else None
     if edits is None:
-        edits = [_difference(previous.document, document)]
+        edits = [difference(previous.document, document)]
     return previous.after(document, edits) if is_parsable(document, types, edits) else None
 
 
@@ -245,23 +245,3 @@ def _parsed(
 
 def _is_earlier(previous: SyntaxTree, document: DocumentSnapshot, language: Language) -> bool:
     return previous.document.uri == document.uri and previous.language == language
-
-
-def _difference(before: DocumentSnapshot, after: DocumentSnapshot) -> Edit:
-    """Return the one edit that leads from ``before`` to ``after``."""
-    old, new = before.text, after.text
-    start = _common_length(old, new)
-    tail = _common_length(old[start:][::-1], new[start:][::-1])
-    return edit_between(before, after, start, len(old) - tail)
-
-
-def _common_length(one: str, other: str) -> int:
-    """Return how long a beginning the two share; bisection, as comparing slices is fast."""
-    low, high = 0, min(len(one), len(other))
-    while low < high:
-        middle = (low + high + 1) // 2
-        if one[low:middle] == other[low:middle]:
-            low = middle
-        else:
-            high = middle - 1
-    return low

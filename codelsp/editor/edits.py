@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from codelsp.document.edit import difference
 from codelsp.document.position import position_at
+from codelsp.drafts.draft import Insert
 
 if TYPE_CHECKING:
     from codelsp.document.position import PositionEncoding
@@ -28,6 +31,31 @@ def account_of(written: Written) -> str:
     n_by_names = written.n_holes - written.n_by_model
     told = f"{written.n_by_model} of {written.n_holes} parts written by {written.model}"
     return told + ("; names and types gave the others" if n_by_names else "")
+
+
+def moved(written: Written, now: DocumentSnapshot, kept: tuple[int, int]) -> Written | None:
+    """Return ``written`` as an edit of ``now``, to which its document has become meanwhile.
+
+    None if something between the offsets ``kept``, or where it is to stand, has changed.
+    """
+    edit = difference(written.document, now)
+    places = [kept, (written.start, written.end)]
+    if written.also is not None:
+        places.append((written.also.offset, written.also.offset))
+    if any(edit.start <= end and start <= edit.old_end for start, end in places):
+        return None
+
+    def at(offset: int) -> int:
+        return offset + edit.new_end - edit.old_end if offset > edit.old_end else offset
+
+    also = written.also
+    return replace(
+        written,
+        document=now,
+        start=at(written.start),
+        end=at(written.end),
+        also=None if also is None else Insert(at(also.offset), also.text),
+    )
 
 
 def workspace_edit(

@@ -19,7 +19,7 @@ from pygls.exceptions import JsonRpcException
 
 from codelsp.editor.clients import dig
 from codelsp.editor.code_actions import wish_of, written
-from codelsp.editor.edits import account_of, label_of, range_json, workspace_edit
+from codelsp.editor.edits import account_of, label_of, moved, range_json, workspace_edit
 from codelsp.errors import CodelspError, DraftError
 
 if TYPE_CHECKING:
@@ -84,7 +84,7 @@ class _CalledOffError(Exception):
 
 
 async def _shown(ls: CodeServer, wish: Wish, token: object) -> Written:
-    """Write, and show what comes; nothing fits a document that has changed meanwhile."""
+    """Write, and show what comes; return it for the document as it is by then."""
     display = await _Display.of(ls, wish, token)
     work = asyncio.ensure_future(written(ls.session, wish, display.show))
     ls.writings[display.token] = work
@@ -93,9 +93,8 @@ async def _shown(ls: CodeServer, wish: Wish, token: object) -> Written:
         await asyncio.wait([work])
         if work.cancelled():
             raise _CalledOffError
-        result = work.result()
+        result = _as_of_now(ls, wish, work.result())
         ending = account_of(result)
-        _check_unchanged(ls, wish, result)
         display.end(result.text, result)
     except CodelspError as error:
         ending = str(error)
@@ -108,15 +107,33 @@ async def _shown(ls: CodeServer, wish: Wish, token: object) -> Written:
         display.close(ending)
 
 
-def _check_unchanged(ls: CodeServer, wish: Wish, result: Written) -> None:
+def _as_of_now(ls: CodeServer, wish: Wish, result: Written) -> Written:
+    """Return ``result`` for the documents as they are by now.
+
+    Raises:
+        DraftError: the function, or the place for the text, has changed meanwhile.
+    """
     store = ls.session.store
-    for document in (wish.document, result.document):
-        now = store.find(document.uri)
-        if now is not None and now is not document and now.text != document.text:
-            raise DraftError(
-                "The document was changed while the text was being written, so it was not"
-                " applied; ask again."
-            )
+    changed = DraftError(
+        "The function was changed while the text was being written, so it was not applied;"
+        " ask again."
+    )
+    kept = (wish.function.start, wish.function.end)
+    source = store.find(wish.document.uri)
+    if source is None:
+        raise changed
+    if result.document.uri != wish.document.uri:
+        text = wish.document.text[slice(*kept)]
+        if text not in source.text:
+            raise changed
+        kept = (result.start, result.end)
+    now = store.find(result.document.uri)
+    if now is None or now.text == result.document.text:
+        return result
+    moved_result = moved(result, now, kept)
+    if moved_result is None:
+        raise changed
+    return moved_result
 
 
 def _edit(ls: CodeServer, result: Written) -> Json:

@@ -262,20 +262,48 @@ async def test_calling_it_off_stops_the_model_and_changes_nothing(way: str) -> N
         assert editor.all_of("window/showMessage") == []
 
 
-async def test_an_answer_for_a_document_that_has_changed_is_not_applied() -> None:
+@pytest.mark.parametrize(
+    ("line", "column", "typed"),
+    [(1, 4, "x"), (0, 9, "big_"), (1, 0, "    pass\n"), (1, 25, "0")],
+)
+async def test_what_was_written_for_a_function_that_has_changed_is_not_applied(
+    line: int, column: int, typed: str
+) -> None:
     engine = speaking()
     gate = engine.hold_at(2)
     async with desk(engine) as editor:
         [action, *_] = await editor.answer(METHOD, asked(editor.open(FUNCTION)))
         _, future = editor.begin("workspace/executeCommand", action["command"])
         await asyncio.wait_for(gate.reached.wait(), 10)
-        editor.insert("x", 0, 0)
+        editor.insert(typed, line, column)
         gate.opened.set()
         await asyncio.wait_for(future, 10)
         [message] = await editor.until("window/showMessage")
 
         assert "changed while" in message["message"]
         assert editor.all_of(EDIT) == []
+
+
+@pytest.mark.parametrize(("line", "typed"), [(0, "import os\n\n"), (3, "x = 1\n")])
+async def test_what_is_typed_elsewhere_meanwhile_is_kept(line: int, typed: str) -> None:
+    engine = speaking()
+    gate = engine.hold_at(2)
+    text = "\n" + FUNCTION.replace("<CURSOR>", "") + "\n"
+    async with desk(engine) as editor:
+        params = editor.open("\n" + FUNCTION + "\n")
+        [action, *_] = await editor.answer(METHOD, asked(params))
+        _, future = editor.begin("workspace/executeCommand", action["command"])
+        await asyncio.wait_for(gate.reached.wait(), 10)
+        editor.insert(typed, line, 0)
+        gate.opened.set()
+        await asyncio.wait_for(future, 10)
+        [edit] = editor.all_of(EDIT)
+
+    lines = text.splitlines(keepends=True)
+    after = "".join(lines[:line]) + typed + "".join(lines[line:])
+    whole = applied(after, edit)
+    assert 'def area(width, height):\n    """Return the area of a rectangle.\n' in whole
+    assert whole.endswith("return width * height\n" + (typed if line else "") + "\n")
 
 
 @pytest.mark.parametrize(
