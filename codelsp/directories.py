@@ -11,6 +11,8 @@ import warnings
 from pathlib import Path
 
 HOME_VARIABLE = "CODELSP_HOME"
+CACHE_VARIABLE = "CODELSP_CACHE"
+"""Where to keep what can be made again, whatever ``CODELSP_HOME`` says."""
 
 
 def config_dir() -> Path:
@@ -32,6 +34,16 @@ def log_dir() -> Path:
     import platformdirs
 
     return _below_home("logs") or Path(platformdirs.user_log_dir("codelsp", appauthor=False))
+
+
+def cache_dir() -> Path:
+    """Return the folder of what can be made again."""
+    import platformdirs
+
+    chosen = os.environ.get(CACHE_VARIABLE)
+    if chosen:
+        return Path(chosen).expanduser()
+    return _below_home("cache") or Path(platformdirs.user_cache_dir("codelsp", appauthor=False))
 
 
 def runtime_dir() -> Path:

@@ -13,10 +13,11 @@ from rich.table import Table
 from codelsp import __version__
 from codelsp.cli.bench_engine import (
     EngineBenchOptions,
-    described_engine_run,
+    KeptRun,
     engine_figures,
     measure_engine,
     plot_engine_run,
+    refuse_plot_without_matplotlib,
     show_engine_run,
 )
 from codelsp.cli.session import Invocation, effective_settings, make_console
@@ -101,12 +102,13 @@ def _bench_engine(
     *,
     strict: bool,
 ) -> None:
+    if plot is not None:
+        refuse_plot_without_matplotlib()
+    kept = KeptRun(json_file, options)
     with make_console(stderr=True).status("starting") as status:
-        samples = measure_engine(options, effective_settings(invocation), status.update)
+        samples = measure_engine(options, effective_settings(invocation), kept, status.update)
+    described = kept.keep(is_complete=True)
     figures = engine_figures(samples)
-    described = described_engine_run(samples, figures, options)
-    if json_file is not None:
-        json_file.write_text(json.dumps(described, indent=2) + "\n", "utf-8")
     if plot is not None:
         plot_engine_run(samples, plot)
     show_engine_run(make_console(), figures, described)

@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import os
-from dataclasses import dataclass, field, replace
+import time
+from collections.abc import Callable
+from dataclasses import asdict, dataclass, field, fields, replace
+from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any
 
 from rich.table import Table
@@ -13,7 +17,7 @@ from codelsp import __version__
 from codelsp.errors import CodelspError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Sequence
     from pathlib import Path
 
     from rich.console import Console
@@ -26,6 +30,7 @@ _PROMPT_TOKENS = 1000
 _GENERATE_PROMPTS = 12
 _FILE = "argparse.py"
 _WARM_UP = 5
+_KEYS_IN_TURN = 10
 
 
 @dataclass(frozen=True)
@@ -36,6 +41,8 @@ class EngineBenchOptions:
     """Keystrokes that are replayed beside the others."""
     n_memory_keys: int
     """Keystrokes over which memory is watched."""
+    most_seconds: float = 600.0
+    """After so long each of the two ends with what it has."""
 
 
 @dataclass
@@ -46,16 +53,60 @@ class EngineSamples:
     torch_without_drafts: list[float] = field(default_factory=list)
     llama_cpp: list[float] = field(default_factory=list)
     generate: list[float] = field(default_factory=list)
-    step_ms: dict[int, float] = field(default_factory=dict)
+    step_ms: dict[str, float] = field(default_factory=dict)
+    """By number of candidates."""
     after_cancel: list[float] = field(default_factory=list)
     memory: list[int] = field(default_factory=list)
     gpu: dict[str, float] = field(default_factory=dict)
 
 
+class KeptRun:
+    """What a run has measured by now, in a file, so that a broken-off run can be gone on with.
+
+    Args:
+        file: Where to keep it; None keeps nothing.
+        options: A run with others is begun anew.
+    """
+
+    def __init__(self, file: Path | None, options: EngineBenchOptions) -> None:
+        self._file, self._options = file, options
+        self.samples = EngineSamples()
+        described = self._read()
+        if (
+            described.get("is_complete") is False
+            and described.get("options") == asdict(options)
+            and described.get("codelsp") == __version__
+        ):
+            known = {each.name for each in fields(EngineSamples)}
+            kept = {name: each for name, each in described["samples"].items() if name in known}
+            self.samples = EngineSamples(**kept)
+
+    def keep(self, *, is_complete: bool = False) -> dict[str, Any]:
+        """Write the file; return what is in it."""
+        figures = engine_figures(self.samples)
+        described = described_engine_run(self.samples, figures, self._options)
+        described["is_complete"] = is_complete
+        if self._file is not None:
+            self._file.write_text(json.dumps(described, indent=2) + "\n", "utf-8")
+        return described
+
+    def _read(self) -> dict[str, Any]:
+        if self._file is None or not self._file.is_file():
+            return {}
+        try:
+            described = json.loads(self._file.read_text("utf-8"))
+        except ValueError:
+            return {}
+        return described if isinstance(described, dict) else {}
+
+
+Tell = Callable[[str], None]
+
+
 def measure_engine(
-    options: EngineBenchOptions, settings: Settings, tell: Callable[[str], None]
+    options: EngineBenchOptions, settings: Settings, kept: KeptRun, tell: Tell
 ) -> EngineSamples:
-    """Measure everything this machine can.
+    """Measure everything this machine can; what ``kept`` holds already is not measured again.
 
     Raises:
         CodelspError: torch is not installed, or the model has not both kinds of files.
@@ -79,16 +130,26 @@ def measure_engine(
         )
     vocabulary = bench.vocabulary_of(folder.path)
     prompts = bench.prompts_of(_places(options), vocabulary, _PROMPT_TOKENS)
-    samples = EngineSamples()
-    asyncio.run(_replayed(options, settings, prompts, samples, tell))
-    tell("transformers.generate")
-    few = prompts[_WARM_UP : options.n_keys][:: max(1, options.n_keys // _GENERATE_PROMPTS)]
-    samples.generate = bench.generate_ms(folder.path, few, _TOKENS)
-    tell("decoding 36.6 million weights in 8 bits")
-    samples.step_ms = bench.decode_ms(vocabulary, (1, 4))
-    if torch.cuda.is_available():
+    samples = kept.samples
+    if not samples.torch:
+        asyncio.run(_replayed(options, settings, prompts, samples, tell))
+        kept.keep()
+    if not samples.memory:
+        asyncio.run(_watched(options, settings, prompts, samples, tell))
+        kept.keep()
+    if not samples.generate:
+        tell("transformers.generate")
+        few = prompts[_WARM_UP : options.n_keys][:: max(1, options.n_keys // _GENERATE_PROMPTS)]
+        samples.generate = bench.generate_ms(folder.path, few, _TOKENS)
+        kept.keep()
+    if not samples.step_ms:
+        tell("decoding 36.6 million weights in 8 bits")
+        samples.step_ms = {str(n): ms for n, ms in bench.decode_ms(vocabulary, (1, 4)).items()}
+        kept.keep()
+    if torch.cuda.is_available() and not samples.gpu:
         tell("the shape of Qwen2.5-Coder-1.5B on the GPU")
         samples.gpu = bench.gpu_figures(vocabulary)
+        kept.keep()
     return samples
 
 
@@ -106,7 +167,7 @@ async def _replayed(
     settings: Settings,
     prompts: Sequence[tuple[int, ...]],
     samples: EngineSamples,
-    tell: Callable[[str], None],
+    tell: Tell,
 ) -> None:
     """Replay keystrokes against both engines, in turns, so that a busy moment hits both alike."""
     from codelsp.evaluation.engine_replay import replayed
@@ -114,20 +175,41 @@ async def _replayed(
     tell("starting the engines")
     for_torch, for_llama = replace(settings, engine="torch"), replace(settings, engine="llama.cpp")
     keys = prompts[: options.n_keys]
+    taken: dict[str, list[float]] = {"torch": [], "llama_cpp": [], "torch_without_drafts": []}
+    deadline = time.monotonic() + options.most_seconds
     async with replayed(for_torch) as ours, replayed(for_llama) as theirs:
-        for number in range(0, len(keys), 10):
+        for number in range(0, len(keys), _KEYS_IN_TURN):
             tell(f"keystroke {number} of {len(keys)}")
-            few = keys[number : number + 10]
-            samples.torch += await ours.replay_ms(few, _TOKENS)
-            samples.llama_cpp += await theirs.replay_ms(few, _TOKENS)
-            samples.torch_without_drafts += await ours.replay_ms(few, _TOKENS, drafts=False)
+            few = keys[number : number + _KEYS_IN_TURN]
+            taken["torch"] += await ours.replay_ms(few, _TOKENS)
+            taken["llama_cpp"] += await theirs.replay_ms(few, _TOKENS)
+            taken["torch_without_drafts"] += await ours.replay_ms(few, _TOKENS, drafts=False)
+            if time.monotonic() > deadline:
+                break
+    for name, times in taken.items():
+        setattr(samples, name, times[_WARM_UP:])
+
+
+async def _watched(
+    options: EngineBenchOptions,
+    settings: Settings,
+    prompts: Sequence[tuple[int, ...]],
+    samples: EngineSamples,
+    tell: Tell,
+) -> None:
+    """Cancel a few times, then watch the engine's memory over very many keystrokes."""
+    from codelsp.evaluation.engine_replay import replayed
+
+    n_keys = options.n_memory_keys
+    tell("starting the engine")
+    async with replayed(replace(settings, engine="torch")) as ours:
         samples.after_cancel = await ours.tokens_after_cancel()
-        n_keys = options.n_memory_keys
         samples.memory = await ours.memory_series(
-            prompts[:n_keys], _TOKENS, lambda done: tell(f"memory, keystroke {done} of {n_keys}")
+            prompts[:n_keys],
+            _TOKENS,
+            lambda done: tell(f"memory, keystroke {done} of {n_keys}"),
+            options.most_seconds,
         )
-    for name in ("torch", "llama_cpp", "torch_without_drafts"):
-        setattr(samples, name, getattr(samples, name)[_WARM_UP:])
 
 
 def engine_figures(samples: EngineSamples) -> list[Figure]:
@@ -144,9 +226,9 @@ def engine_figures(samples: EngineSamples) -> list[Figure]:
         Figure("llama_ratio_drafts", "keystroke replay, ours with drafts / llama.cpp",
                _ratio(ours, theirs), "times", 1.0, note=_ms(ours, theirs)),
         Figure("candidates_ratio", "decoding, 4 candidates / 1",
-               _ratio(samples.step_ms.get(4), samples.step_ms.get(1)), "times", 1.3),
+               _ratio(samples.step_ms.get("4"), samples.step_ms.get("1")), "times", 1.3),
         Figure("decode_ms", "decoding, 36.6 million weights in 8 bits, 512 tokens of context",
-               samples.step_ms.get(1), "ms a token", 4.0),
+               samples.step_ms.get("1"), "ms a token", 4.0),
         Figure("after_cancel", "tokens computed after a cancel",
                median(samples.after_cancel), "tokens", 0.0),
         Figure("memory_growth", f"memory over {len(samples.memory)} looks, last / first after a"
@@ -181,8 +263,6 @@ def described_engine_run(
     samples: EngineSamples, figures: Sequence[Figure], options: EngineBenchOptions
 ) -> dict[str, Any]:
     """Return what a reader needs to know of a run, and its figures."""
-    from dataclasses import asdict
-
     from codelsp.evaluation.figures import machine
 
     load = os.getloadavg()[0] if hasattr(os, "getloadavg") else None
@@ -216,14 +296,11 @@ def plot_engine_run(samples: EngineSamples, file: Path) -> None:
     Raises:
         CodelspError: matplotlib is not installed.
     """
-    try:
-        import matplotlib as mpl
+    refuse_plot_without_matplotlib()
+    from matplotlib.figure import Figure as Drawing
 
-        mpl.use("agg")
-        from matplotlib import pyplot as plt
-    except ImportError:
-        raise CodelspError("A plot needs matplotlib: pip install matplotlib.") from None
-    drawing, (times, memory) = plt.subplots(1, 2, figsize=(11, 4))
+    drawing = Drawing(figsize=(11, 4), layout="constrained")
+    times, memory = drawing.subplots(1, 2)
     named = {
         "torch": samples.torch,
         "torch, no drafts": samples.torch_without_drafts,
@@ -237,6 +314,14 @@ def plot_engine_run(samples: EngineSamples, file: Path) -> None:
     memory.set_ylim(bottom=0)
     memory.set_ylabel("resident memory, MB")
     memory.set_xlabel("keystrokes, in equal parts")
-    drawing.tight_layout()
     drawing.savefig(file)
-    plt.close(drawing)
+
+
+def refuse_plot_without_matplotlib() -> None:
+    """See that a plot can be drawn, before anything is measured for it.
+
+    Raises:
+        CodelspError: matplotlib is not installed.
+    """
+    if find_spec("matplotlib") is None:
+        raise CodelspError("--plot needs matplotlib: pip install 'codelsp[evaluate]'.")

@@ -89,6 +89,26 @@ def check_python() -> Iterator[Finding]:
             yield Finding(name, State.GOOD, f"{version_there} ({purpose})")
 
 
+def check_torch(settings: Settings) -> Iterator[Finding]:
+    """Look whether the torch engine could run, and on what, without loading torch."""
+    from codelsp.engine.torch_presence import has_compiler, has_torch_gpu, missing_packages
+
+    missing = missing_packages()
+    if missing:
+        if settings.engine == "torch":
+            text = f"`engine` is torch, but {', '.join(missing)} cannot be imported"
+            yield Finding("torch engine", State.BROKEN, text, "pip install 'codelsp[torch]'")
+        return
+    if has_torch_gpu():
+        yield Finding("torch engine", State.GOOD, "can run, on a GPU")
+    elif has_compiler():
+        text = "can run, on the CPU by steps compiled for it"
+        yield Finding("torch engine", State.GOOD, text)
+    else:
+        advice = "With a C++ compiler (g++ or clang++) it writes several times as fast."
+        yield Finding("torch engine", State.HINT, "can run, on the CPU by torch alone", advice)
+
+
 def _version(name: str) -> str | None:
     try:
         return importlib.metadata.version(name)

@@ -23,6 +23,7 @@ from codelsp.cli.checks import (
     check_python,
     check_settings,
     check_tokens,
+    check_torch,
 )
 from codelsp.cli.session import Invocation, make_console, settings_layers, wait_until_ready
 from codelsp.errors import CodelspError
@@ -92,6 +93,7 @@ def _at_rest(settings: Settings) -> Iterator[Finding]:
     """Look at everything that can be seen without starting anything."""
     yield Finding("codelsp", State.GOOD, f"{__version__} at {Path(__file__).parents[1]}")
     yield from check_python()
+    yield from check_torch(settings)
     yield from check_folders()
     yield from check_model_file(settings)
 

@@ -170,10 +170,16 @@ def logs(
     lines: Annotated[
         int, typer.Option("--lines", "-n", min=1, help="How many of the last lines.")
     ] = DEFAULT_LOG_LINES,
-    model: Annotated[str | None, typer.Option(help="Whose engine; default: the one set.")] = None,
+    model: Annotated[
+        str | None, typer.Option(help="Whose engine; default: the one set, else one that runs.")
+    ] = None,
+    engine: Annotated[
+        str | None, typer.Option(help="What runs it: auto, llama.cpp or torch.")
+    ] = None,
 ) -> None:
     """Print the end of an engine's log."""
-    path = _log_path(effective_settings(context.obj.with_options(model=model)))
+    settings = effective_settings(context.obj.with_options(model=model, engine=engine))
+    path = _log_path(settings, is_chosen=bool(model or engine))
     content = path.read_text("utf-8", errors="replace").rstrip().split("\n")
     console = make_console()
     console.print(str(path), style="dim", markup=False)
@@ -181,15 +187,24 @@ def logs(
         console.out(line, highlight=False)
 
 
-def _log_path(settings: Settings) -> Path:
+def _log_path(settings: Settings, *, is_chosen: bool) -> Path:
     """Return the log of the engine for ``settings``, one that runs or has run.
+
+    If that one does not run, and nobody asked for it by name, the one that does is meant.
 
     Raises:
         CodelspError: there is none.
     """
-    from codelsp.engine.process import log_path
+    from codelsp.engine.process import engine_status, log_path
 
     path = log_path(settings)
+    running = {
+        Path(each.log): each.last_used
+        for each in engine_status()
+        if each.log and Path(each.log).is_file()
+    }
+    if running and path not in running and not is_chosen:
+        return max(running, key=lambda log: running[log])
     if path is None or not path.is_file():
         raise CodelspError(f"There is no log yet{f' at {path}' if path else ''}.")
     return path

@@ -12,6 +12,8 @@ import sys
 from pathlib import Path
 
 _NEEDED = ("torch", "transformers", "starlette", "uvicorn")
+COMPILERS = ("c++", "g++", "clang++")
+"""That the torch engine's steps for the CPU may be compiled by."""
 _DEVICES = ("/dev/nvidiactl", "/dev/kfd")
 """What the drivers of NVIDIA's and AMD's GPUs make on Linux."""
 
@@ -19,6 +21,11 @@ _DEVICES = ("/dev/nvidiactl", "/dev/kfd")
 def missing_packages() -> tuple[str, ...]:
     """Return what has to be installed before the torch engine can start."""
     return tuple(name for name in _NEEDED if importlib.util.find_spec(name) is None)
+
+
+def has_compiler() -> bool:
+    """Tell whether the torch engine's steps for the CPU can be compiled here."""
+    return sys.platform != "win32" and any(map(shutil.which, COMPILERS))
 
 
 def has_torch_gpu() -> bool:

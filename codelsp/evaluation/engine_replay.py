@@ -47,9 +47,17 @@ class ReplayedEngine:
         return taken
 
     async def memory_series(
-        self, prompts: Sequence[tuple[int, ...]], n_tokens: int, tell: Callable[[int], None]
+        self,
+        prompts: Sequence[tuple[int, ...]],
+        n_tokens: int,
+        tell: Callable[[int], None],
+        most_seconds: float,
     ) -> list[int]:
-        """Return the engine's memory, looked at now and then while the prompts are replayed."""
+        """Return the engine's memory, looked at now and then while the prompts are replayed.
+
+        After ``most_seconds`` it ends with the looks that it has.
+        """
+        deadline = time.monotonic() + most_seconds
         every = max(1, len(prompts) // _MEMORY_LOOKS)
         series = []
         for number, prompt in enumerate(prompts):
@@ -57,6 +65,8 @@ class ReplayedEngine:
             if (number + 1) % every == 0:
                 series.append(self.memory_bytes())
                 tell(number + 1)
+            if time.monotonic() > deadline:
+                break
         return series
 
     async def tokens_after_cancel(self) -> list[float]:

@@ -13,8 +13,11 @@ import torch
 
 from codelsp.torch_engine.decoder import Decoder, DecoderPlan
 from codelsp.torch_engine.generation import Generation, GenerationPlan
+from codelsp.torch_engine.hardware import use_threads
 from codelsp.torch_engine.infill import InfillTexts, infill_prompt
-from codelsp.torch_engine.lean_runner import LeanRunner, lean_runner_of
+from codelsp.torch_engine.lean_runner import lean_runner_of
+from codelsp.torch_engine.loading import base_runner
+from codelsp.torch_engine.native_build import NativeBuild
 from codelsp.torch_engine.sampling import Sampling
 from codelsp.torch_engine.vocabulary import Vocabulary, read_tokenizer
 
@@ -33,7 +36,8 @@ M_SHAPE = {
     "max_position_embeddings": 2_048,
     "tie_word_embeddings": True,
 }
-"""The 36.6 million weights of a Qwen3 of our size M."""
+"""Of a Qwen3 of our size M."""
+M_WEIGHTS = 36_600_000
 QWEN_1_5B_SHAPE = {
     "vocab_size": 151_936,
     "hidden_size": 1_536,
@@ -45,6 +49,12 @@ QWEN_1_5B_SHAPE = {
     "tie_word_embeddings": True,
 }
 """Qwen2.5-Coder-1.5B's."""
+_DRY_SHAPE = {
+    "hidden_size": 64,
+    "num_hidden_layers": 2,
+    "num_attention_heads": 4,
+    "intermediate_size": 96,
+}
 _CONTEXT_TOKENS = 512
 _DECODED_TOKENS = 48
 _ROUNDS = 5
@@ -95,7 +105,11 @@ def decode_ms(vocabulary: Vocabulary, n_candidates: Sequence[int]) -> dict[int, 
 
     The rounds alternate, so that a busy moment of the machine hits all alike; medians of all steps.
     """
-    decoder = _decoder(_random("qwen3", M_SHAPE, torch.float32), vocabulary, is_int8=True)
+    build = NativeBuild()
+    model = _random("qwen3", M_SHAPE, torch.float32)
+    use_threads(0, M_WEIGHTS)
+    runner = base_runner(model, "cpu", "int8", build)
+    decoder = Decoder({"": runner}, vocabulary, DecoderPlan(2048, 10**9, draft_tokens=0))
     samples: dict[int, list[float]] = {count: [] for count in n_candidates}
     for _ in range(_ROUNDS):
         for count in n_candidates:
@@ -103,15 +117,21 @@ def decode_ms(vocabulary: Vocabulary, n_candidates: Sequence[int]) -> dict[int, 
     return {count: statistics.median(taken) for count, taken in samples.items()}
 
 
-def gpu_figures(vocabulary: Vocabulary) -> dict[str, float]:
+def gpu_figures(vocabulary: Vocabulary, *, is_dry: bool = False) -> dict[str, float]:
     """Return what a GPU does with the shape of Qwen2.5-Coder-1.5B in bfloat16, random weights.
 
     ``bandwidth_share``: what decoding reads, beside what copying within the memory reads;
     ``first_token_ms``: of a keystroke whose prompt of 1,000 tokens is known but for one.
+
+    Args:
+        vocabulary: Any.
+        is_dry: Whether to do it all with a tiny model on the CPU, to see that it can be done.
     """
     from codelsp.torch_engine.cuda_graphs import GraphedRunner
 
-    model = _random("qwen2", QWEN_1_5B_SHAPE, torch.bfloat16).to("cuda")
+    device = "cpu" if is_dry else "cuda"
+    shape = {**QWEN_1_5B_SHAPE, **_DRY_SHAPE} if is_dry else QWEN_1_5B_SHAPE
+    model = _random("qwen2", shape, torch.bfloat16).to(device)
     lean = lean_runner_of(model, is_int8=False)
     n_bytes = sum(each.nbytes for each in model.parameters())
     decoder = Decoder({"": GraphedRunner(lean)}, vocabulary, DecoderPlan(2048, 10**9, 2048, 0))
@@ -125,22 +145,25 @@ def gpu_figures(vocabulary: Vocabulary) -> dict[str, float]:
             del events
         first.append((time.perf_counter() - begun) * 1e3)
     return {
-        "bandwidth_share": n_bytes / (step_ms / 1e3) / _copy_bandwidth(),
+        "bandwidth_share": n_bytes / (step_ms / 1e3) / _copy_bandwidth(device),
         "decode_ms": step_ms,
         "first_token_ms": statistics.median(first[1:]),
     }
 
 
-def _copy_bandwidth() -> float:
-    """Return the bytes a second that the GPU reads and writes while it copies."""
-    source = torch.empty(1 << 30, dtype=torch.uint8, device="cuda")
+def _copy_bandwidth(device: str) -> float:
+    """Return the bytes a second that a device reads and writes while it copies."""
+    is_gpu = device == "cuda"
+    source = torch.empty(1 << (30 if is_gpu else 24), dtype=torch.uint8, device=device)
     target = torch.empty_like(source)
     seconds = []
     for _ in range(10):
-        torch.cuda.synchronize()
+        if is_gpu:
+            torch.cuda.synchronize()
         begun = time.perf_counter()
         target.copy_(source)
-        torch.cuda.synchronize()
+        if is_gpu:
+            torch.cuda.synchronize()
         seconds.append(time.perf_counter() - begun)
     return 2 * source.nbytes / statistics.median(seconds)
 
@@ -152,12 +175,6 @@ def _random(model_type: str, shape: dict[str, Any], dtype: torch.dtype) -> Any:
     torch.manual_seed(0)
     make: Any = AutoModelForCausalLM.from_config
     return make(config, dtype=dtype).eval()
-
-
-def _decoder(model: Any, vocabulary: Vocabulary, *, is_int8: bool) -> Decoder:
-    runner: LeanRunner = lean_runner_of(model, is_int8=is_int8)
-    plan = DecoderPlan(2048, 10**9, draft_tokens=0)
-    return Decoder({"": runner}, vocabulary, plan)
 
 
 def _step_ms(decoder: Decoder, n_candidates: int) -> list[float]:

@@ -66,6 +66,15 @@ class GraphedRunner:
         """Return an empty cache for one text."""
         return self.lean.new_cache()
 
+    @property
+    def is_exact(self) -> bool:
+        """Whether a token has the same scores to the last bit with others read beside it."""
+        return self.lean.is_exact
+
+    def branched(self, cache: KvCache, n_rows: int) -> KvCache:
+        """Return a cache of several rows that go on from the one in ``cache``."""
+        return self.lean.branched(cache, n_rows)
+
     @torch.inference_mode()
     def forward(self, ids: Tensor, cache: KvCache, n_last: int) -> Tensor:
         """Read ``ids`` after what ``cache`` holds; see ``Runner.forward``."""

@@ -42,7 +42,7 @@ class DecoderPlan:
     draft_tokens: int = 4
     """Of one draft; 0 for none."""
     draft_margin: float = 1e-4
-    """By how much the best score must lead for a draft to count, because several tokens are not
+    """By how much the best score must lead for a draft to count, where several tokens are not
     rounded as one is."""
 
 
@@ -85,10 +85,13 @@ class Decoder:
         """Most tokens of a draft."""
         return self.plan.draft_tokens
 
-    @property
-    def draft_margin(self) -> float:
+    def draft_margin(self, adapter: str) -> float:
         """By how much the best score must lead for a draft to count."""
-        return self.plan.draft_margin
+        return 0.0 if self.runners[adapter].is_exact else self.plan.draft_margin
+
+    def branched(self, cache: KvCache, n_rows: int, *, adapter: str = "") -> KvCache:
+        """Return a cache of ``n_rows`` rows that go on from the one in ``cache``."""
+        return self.runners[adapter].branched(cache, n_rows)
 
     @property
     def _base(self) -> Runner:

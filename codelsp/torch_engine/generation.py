@@ -238,7 +238,7 @@ class Generation:
         tokens are too close the draft proves nothing.
         """
         best, second = logits.topk(2, -1)[0].unbind(-1)
-        is_sure = (best - second > self._decoder.draft_margin).tolist()
+        is_sure = (best - second > self._decoder.draft_margin(self.plan.adapter)).tolist()
         return is_sure.index(False) if False in is_sure else len(is_sure)
 
     def _write_several(
@@ -246,7 +246,7 @@ class Generation:
     ) -> Generator[list[Event], None, None]:
         """Write all candidates side by side, from one reading of the prompt."""
         rows = list(self._candidates)
-        cache = session.cache.copied(session.cache.length, len(rows))
+        cache = self._decoder.branched(session.cache, len(rows), adapter=self.plan.adapter)
         scores = logits[:, -1].expand(len(rows), -1)
         while True:
             choices = self._chosen(rows, scores)

@@ -6,6 +6,7 @@ length; this one writes in place and is cut back by setting a number.
 
 from __future__ import annotations
 
+import ctypes
 from typing import TYPE_CHECKING
 
 import torch
@@ -15,7 +16,10 @@ if TYPE_CHECKING:
 
     from torch import Tensor
 
+    Addresses = ctypes.Array[ctypes.c_void_p]
+
 GROWTH_TOKENS = 256
+_BRANCH_GROWTH_TOKENS = 64
 
 
 class KvCache:
@@ -31,6 +35,10 @@ class KvCache:
         self._growth = growth_tokens
         self._keys: list[Tensor | None] = [None] * n_layers
         self._values: list[Tensor | None] = [None] * n_layers
+        self.trunk: KvCache | None = None
+        """The text of one row that all rows here begin with; buffers hold what follows it."""
+        self._addresses: tuple[Addresses, Addresses, int] | None = None
+        """Where the buffers are, and their capacity, as long as none is changed for another."""
 
     @property
     def nbytes(self) -> int:
@@ -52,12 +60,37 @@ class KvCache:
             values: (batch, heads, time, head_dim), whose last dimension may be another.
         """
         self.settle()
+        self._addresses = None
         end = self.length + keys.shape[2]
         stored_keys = self._keys[layer] = self._with_room(self._keys[layer], keys, end)
         stored_values = self._values[layer] = self._with_room(self._values[layer], values, end)
         stored_keys[:, :, self.length : end] = keys
         stored_values[:, :, self.length : end] = values
         return stored_keys[:, :, :end], stored_values[:, :, :end]
+
+    @property
+    def trunk_length(self) -> int:
+        """Tokens that are in the buffers of ``trunk``."""
+        return 0 if self.trunk is None else self.trunk.length
+
+    def addresses(
+        self, n_rows: int, end: int, heads: int, head_dim: int
+    ) -> tuple[Addresses, Addresses, int]:
+        """Make room for ``end`` tokens in 32 bits on the CPU; return where they go, by layer.
+
+        Returns:
+            Where keys and where values are, (batch, heads, capacity, head_dim) each, and the
+            capacity.  True until something else is done to this cache.
+        """
+        self.settle()
+        known, n_own = self._addresses, end - self.trunk_length
+        if known is None or known[2] < n_own:
+            like = torch.empty((n_rows, heads, 0, head_dim))
+            keys = [self._with_room(each, like, n_own) for each in self._keys]
+            values = [self._with_room(each, like, n_own) for each in self._values]
+            self._keys, self._values = list(keys), list(values)
+            known = self._addresses = (_addresses(keys), _addresses(values), keys[0].shape[2])
+        return known
 
     @torch.inference_mode()
     def settle(self) -> None:
@@ -93,9 +126,20 @@ class KvCache:
                     target[layer] = fresh
         return copy
 
+    def branched(self) -> KvCache:
+        """Return a cache whose rows all begin with this one, which is not copied.
+
+        This one must have a single row, and stay as it is as long as the other is used.
+        """
+        self.settle()
+        branch = KvCache(self.n_layers, _BRANCH_GROWTH_TOKENS)
+        branch.trunk, branch.length = self, self.length
+        return branch
+
     def keep_rows(self, rows: Sequence[int]) -> None:
         """Keep these rows alone."""
         self.settle()
+        self._addresses = None
         for buffers in (self._keys, self._values):
             for layer, buffer in enumerate(buffers):
                 if buffer is not None:
@@ -114,8 +158,13 @@ class KvCache:
         batch, heads, _, head_dim = like.shape
         grown = like.new_empty((batch, heads, _rounded(end, self._growth), head_dim))
         if buffer is not None:
-            grown[:, :, : self.length] = buffer[:, :, : self.length]
+            held = self.length - self.trunk_length
+            grown[:, :, :held] = buffer[:, :, :held]
         return grown
+
+
+def _addresses(buffers: Sequence[Tensor]) -> Addresses:
+    return (ctypes.c_void_p * len(buffers))(*(each.data_ptr() for each in buffers))
 
 
 def _rounded(n_tokens: int, step: int) -> int:

@@ -20,7 +20,7 @@ from codelsp.torch_engine.kv_cache import KvCache
 from codelsp.torch_engine.quantize import Int8Linear, Linear, linear, prepare_int8
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
     from torch import Tensor
 
@@ -57,15 +57,34 @@ def supports(config: Any, context_tokens: int) -> bool:
     return not slides or (window is not None and context_tokens <= window)
 
 
+@dataclass(frozen=True)
+class NormWeights:
+    """A layer's norm, as one operation."""
+
+    weight: Tensor
+    bias: Tensor | None
+    eps: float
+    subtracts_mean: bool
+
+    def __call__(self, rows: Tensor) -> Tensor:
+        """Return ``rows``, (..., width), each brought to one size."""
+        shape = tuple(self.weight.shape)
+        if self.subtracts_mean:
+            return functional.layer_norm(rows, shape, self.weight, self.bias, self.eps)
+        return functional.rms_norm(rows, shape, self.weight, self.eps)
+
+
 @dataclass
-class _Layer:
+class LeanLayer:
+    """One layer of a model, its products joined."""
+
     qkv: Linear | Int8Linear
     out: Linear | Int8Linear
     up: Linear | Int8Linear
     """Gate and up together, where there is a gate."""
     down: Linear | Int8Linear
-    norm_before: Callable[[Tensor], Tensor]
-    norm_between: Callable[[Tensor], Tensor]
+    norm_before: NormWeights
+    norm_between: NormWeights
     head_norm: Tensor | None
     """(query heads + key heads, head_dim): Qwen3 norms each head."""
 
@@ -76,43 +95,48 @@ class LeanRunner:
     Args:
         model: Of transformers, one that ``supports`` knows.
         is_int8: Whether to round the weights to 8 bits.
+        has_layers: Whether to keep the layers; without, it tells of the model but cannot run.
     """
 
-    def __init__(self, model: Any, *, is_int8: bool = False) -> None:
+    is_exact = False
+
+    def __init__(self, model: Any, *, is_int8: bool = False, has_layers: bool = True) -> None:
         config = model.config
         body = model.model
         self.name = "our own forward pass" + (" in 8 bits" if is_int8 else "")
+        self.n_layers = len(body.layers)
         self._n_heads: int = config.num_attention_heads
         self._n_kv_heads: int = config.num_key_value_heads
         attention = body.layers[0].self_attn
         self._head_dim: int = attention.head_dim
-        self._eps: float = getattr(config, "rms_norm_eps", 1e-6)
-        self._scale = float(attention.scaling)
-        self._has_gate = hasattr(body.layers[0].mlp, "gate_proj")
-        self._gate = _GATES[_activation(config)]
-        self._residual = float(getattr(config, "residual_multiplier", 1.0))
-        self._logit_scale = 1 / float(getattr(config, "logits_scaling", 1.0))
-        self._embedding: Tensor = body.embed_tokens.weight
-        self._embedding_scale = _embedding_scale(config, self._embedding.dtype)
+        self.head_eps: float = getattr(config, "rms_norm_eps", 1e-6)
+        self.scale = float(attention.scaling)
+        self.has_gate = hasattr(body.layers[0].mlp, "gate_proj")
+        self.gate_name = _activation(config)
+        self._gate = _GATES[self.gate_name]
+        self.residual = float(getattr(config, "residual_multiplier", 1.0))
+        self.logit_scale = 1 / float(getattr(config, "logits_scaling", 1.0))
+        self.embedding: Tensor = body.embed_tokens.weight
+        self.embedding_scale = _embedding_scale(config, self.embedding.dtype)
         self._rotary = body.rotary_emb
-        self._norm = _norm_of(body.norm, config)
-        self._layers = [_layer_of(layer, config, is_int8=is_int8) for layer in body.layers]
-        self._head = linear(model.lm_head.weight, model.lm_head.bias, is_int8=is_int8)
+        self.norm = _norm_of(body.norm, config)
+        self.layers = list(layers_of(model, is_int8=is_int8)) if has_layers else []
+        head = model.lm_head
+        self.head = linear(head.weight, head.bias, is_int8=is_int8 and has_layers)
         self._cos = self._sin = torch.empty(0, self._head_dim, device=self.device)
 
     @property
     def device(self) -> torch.device:
         """Where it runs."""
-        return self._embedding.device
-
-    @property
-    def n_layers(self) -> int:
-        """How many layers there are."""
-        return len(self._layers)
+        return self.embedding.device
 
     def new_cache(self) -> KvCache:
         """Return an empty cache for one text."""
-        return KvCache(len(self._layers))
+        return KvCache(self.n_layers)
+
+    def branched(self, cache: KvCache, n_rows: int) -> KvCache:
+        """Return a cache of several rows that go on from the one in ``cache``."""
+        return cache.copied(cache.length, n_rows)
 
     @torch.inference_mode()
     def forward(self, ids: Tensor, cache: KvCache, n_last: int) -> Tensor:
@@ -149,22 +173,22 @@ class LeanRunner:
         Returns:
             (batch, n_last, vocabulary), in 32 bits.
         """
-        rows = functional.embedding(ids, self._embedding)  # (batch, time, width)
-        if self._embedding_scale is not None:
-            rows = rows * self._embedding_scale
+        rows = functional.embedding(ids, self.embedding)  # (batch, time, width)
+        if self.embedding_scale is not None:
+            rows = rows * self.embedding_scale
         cos, sin = cos[:, None], sin[:, None]  # (time, 1, head_dim)
-        for index, layer in enumerate(self._layers):
+        for index, layer in enumerate(self.layers):
             rows = self._attended(index, layer, rows, cos, sin, append, mask)
             rows = self._fed_forward(layer, rows)
         if n_last == 0:
-            return rows.new_empty((ids.shape[0], 0, self._embedding.shape[0]), dtype=torch.float32)
-        logits = self._head(self._norm(rows[:, rows.shape[1] - n_last :])).float()
-        return logits if self._logit_scale == 1.0 else logits * self._logit_scale
+            return rows.new_empty((ids.shape[0], 0, self.embedding.shape[0]), dtype=torch.float32)
+        logits = self.head(self.norm(rows[:, rows.shape[1] - n_last :])).float()
+        return logits if self.logit_scale == 1.0 else logits * self.logit_scale
 
     def _attended(  # noqa: PLR0913, PLR0917  # the whole of a layer's surroundings
         self,
         index: int,
-        layer: _Layer,
+        layer: LeanLayer,
         rows: Tensor,
         cos: Tensor,
         sin: Tensor,
@@ -176,7 +200,7 @@ class LeanRunner:
         qkv = layer.qkv(layer.norm_before(rows)).view(batch, time, n_heads + 2 * n_kv, head_dim)
         turned = qkv[:, :, : n_heads + n_kv]  # (batch, time, heads, head_dim)
         if layer.head_norm is not None:
-            turned = functional.rms_norm(turned, (head_dim,), None, self._eps) * layer.head_norm
+            turned = functional.rms_norm(turned, (head_dim,), None, self.head_eps) * layer.head_norm
         turned = torch.addcmul(turned * cos, turned.roll(head_dim // 2, -1), sin)
         keys, values = append(
             index,
@@ -187,14 +211,14 @@ class LeanRunner:
         queries = turned[:, :, :n_heads].reshape(batch, time, n_kv, -1, head_dim)
         queries = queries.permute(0, 2, 3, 1, 4).reshape(batch, n_kv, -1, head_dim)
         seen = functional.scaled_dot_product_attention(
-            queries, keys, values, attn_mask=mask, scale=self._scale
+            queries, keys, values, attn_mask=mask, scale=self.scale
         )
         seen = seen.view(batch, n_kv, -1, time, head_dim).permute(0, 3, 1, 2, 4)
         return self._added(rows, layer.out(seen.reshape(batch, time, n_heads * head_dim)))
 
-    def _fed_forward(self, layer: _Layer, rows: Tensor) -> Tensor:
+    def _fed_forward(self, layer: LeanLayer, rows: Tensor) -> Tensor:
         raised = layer.up(layer.norm_between(rows))
-        if self._has_gate:
+        if self.has_gate:
             gate, raised = raised.chunk(2, -1)
             raised = self._gate(gate) * raised
         else:
@@ -202,11 +226,11 @@ class LeanRunner:
         return self._added(rows, layer.down(raised))
 
     def _added(self, rows: Tensor, more: Tensor) -> Tensor:
-        return torch.add(rows, more, alpha=self._residual) if self._residual != 1.0 else rows + more
+        return torch.add(rows, more, alpha=self.residual) if self.residual != 1.0 else rows + more
 
     def _mask(self, start: int, time: int) -> Tensor:
         """Return what hides the future: (heads for each key head * time, start + time)."""
-        device, dtype = self._embedding.device, self._embedding.dtype
+        device, dtype = self.embedding.device, self.embedding.dtype
         places = torch.arange(start + time, device=device)
         hidden = places[None, :] > places[start:, None]
         mask = torch.zeros(hidden.shape, device=device, dtype=dtype)
@@ -226,7 +250,7 @@ class LeanRunner:
     @property
     def dtype(self) -> torch.dtype:
         """Of keys, values and what goes between layers."""
-        return self._embedding.dtype
+        return self.embedding.dtype
 
     def reserve_positions(self, end: int) -> tuple[Tensor, Tensor]:
         """Return cosines and sines of positions up to ``end`` at least, (positions, head_dim)."""
@@ -237,8 +261,8 @@ class LeanRunner:
             cos, sin = self._rotary(like, places)
             half = self._head_dim // 2
             sin = torch.cat((-sin[..., :half], sin[..., half:]), -1)
-            self._cos = cos[0].to(self._embedding.dtype)
-            self._sin = sin[0].to(self._embedding.dtype)
+            self._cos = cos[0].to(self.embedding.dtype)
+            self._sin = sin[0].to(self.embedding.dtype)
         return self._cos, self._sin
 
 
@@ -261,20 +285,20 @@ def _embedding_scale(config: Any, dtype: torch.dtype) -> float | None:
     return None if scale == 1.0 else scale
 
 
-def _norm_of(norm: Any, config: Any) -> Callable[[Tensor], Tensor]:
-    """Return a layer's norm as one operation."""
-    weight = norm.weight
-    shape = tuple(weight.shape)
+def layers_of(model: Any, *, is_int8: bool = False) -> Iterator[LeanLayer]:
+    """Yield the layers of ``model``, each made when it is asked for."""
+    for layer in model.model.layers:
+        yield _layer_of(layer, model.config, is_int8=is_int8)
+
+
+def _norm_of(norm: Any, config: Any) -> NormWeights:
     if isinstance(norm, torch.nn.LayerNorm):
-        bias, eps = norm.bias, norm.eps
-        return lambda rows: functional.layer_norm(rows, shape, weight, bias, eps)
-    if config.model_type == "gemma":
-        weight = weight + 1.0
-    eps = config.rms_norm_eps
-    return lambda rows: functional.rms_norm(rows, shape, weight, eps)
+        return NormWeights(norm.weight, norm.bias, norm.eps, subtracts_mean=True)
+    weight = norm.weight + 1.0 if config.model_type == "gemma" else norm.weight
+    return NormWeights(weight, None, config.rms_norm_eps, subtracts_mean=False)
 
 
-def _layer_of(layer: Any, config: Any, *, is_int8: bool) -> _Layer:
+def _layer_of(layer: Any, config: Any, *, is_int8: bool) -> LeanLayer:
     attention, mlp = layer.self_attn, layer.mlp
     up = [mlp.gate_proj, mlp.up_proj] if hasattr(mlp, "gate_proj") else [mlp.c_fc]
     down = mlp.down_proj if hasattr(mlp, "down_proj") else mlp.c_proj
@@ -287,7 +311,7 @@ def _layer_of(layer: Any, config: Any, *, is_int8: bool) -> _Layer:
                 k_norm.expand(config.num_key_value_heads, -1),
             )
         )
-    return _Layer(
+    return LeanLayer(
         _joined([attention.q_proj, attention.k_proj, attention.v_proj], is_int8=is_int8),
         _joined([attention.o_proj], is_int8=is_int8),
         _joined(up, is_int8=is_int8),

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import logging
 import warnings
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -13,16 +14,20 @@ import torch
 
 from codelsp.errors import EngineUnavailableError, ModelFileError
 from codelsp.model_store.model import PICKLES
+from codelsp.torch_engine.agreement import LEAST_AGREEMENT, Measured, agreement
 from codelsp.torch_engine.cuda_graphs import GraphedRunner
 from codelsp.torch_engine.decoder import Decoder, DecoderPlan
 from codelsp.torch_engine.hardware import this_hardware
-from codelsp.torch_engine.lean_runner import lean_runner_of, supports
+from codelsp.torch_engine.lean_runner import LeanRunner, layers_of, lean_runner_of, supports
 from codelsp.torch_engine.machine_plan import (
     MachinePlan,
+    bears_int8,
     plan_machine,
     size_of,
     usual_context_tokens,
 )
+from codelsp.torch_engine.native_build import NativeBuild
+from codelsp.torch_engine.native_runner import NativeRunner, can_be_native
 from codelsp.torch_engine.runner import Runner, TransformersRunner
 from codelsp.torch_engine.vocabulary import Vocabulary, read_tokenizer
 
@@ -35,6 +40,7 @@ _MARGINS = {"float32": 1e-4, "bfloat16": 0.125, "float16": 0.03, "int8": 0.25}
 _CHUNK_TOKENS = {"cpu": 128, "mps": 512, "cuda": 2048}
 _BIG_MODEL_WEIGHTS, _BIG_MODEL_CHUNK_TOKENS = 500_000_000, 64
 _DRAFT_TOKENS = {"cpu": 4, "mps": 4, "cuda": 8}
+_NATIVE_DTYPES = ("float32", "int8")
 _SAFETENSORS_INDEX = "model.safetensors.index.json"
 
 
@@ -52,6 +58,8 @@ class LoadOptions:
     uses_drafts: bool = True
     is_lean: bool = True
     """Whether our own forward pass may take over from transformers'."""
+    is_native: bool = True
+    """Whether that pass may be compiled for this processor, where there is a compiler."""
 
 
 @dataclass(frozen=True)
@@ -80,14 +88,22 @@ def load(folder: Path, options: LoadOptions) -> Loaded:
     hardware = this_hardware(options.device)
     longest = options.context_tokens or usual_context_tokens(hardware.device)
     has_lean = options.is_lean and supports(config, longest)
+    is_native = has_lean and options.is_native and hardware.device == "cpu"
+    # Compiled meanwhile, if it has not been before.
+    build = NativeBuild() if is_native else None
+    is_compiled = build is not None and build.is_possible
     size = size_of(config, n_weights_of(folder))
-    plan = plan_machine(
-        size,
-        hardware,
-        dtype=options.dtype,
-        context_tokens=options.context_tokens,
-        int8_layers=has_lean,
-    )
+
+    def planned(dtype: str) -> MachinePlan:
+        return plan_machine(
+            size,
+            hardware,
+            dtype=dtype,
+            context_tokens=options.context_tokens,
+            int8_layers=has_lean and (dtype == "int8" or bears_int8(size, is_compiled=is_compiled)),
+        )
+
+    plan = planned(options.dtype)
     if plan.dtype == "int8" and (not has_lean or plan.device != "cpu"):
         raise EngineUnavailableError(
             f"int8 is there for models on the CPU with layers of the Llama kind, not for"
@@ -96,7 +112,15 @@ def load(folder: Path, options: LoadOptions) -> Loaded:
     model = _model(folder, config, plan, options)
     n_rows = model.get_input_embeddings().weight.shape[0]
     _refuse_wrong_vocabulary(n_rows, vocabulary, folder)
-    runners = _runners(model, plan, options, has_lean=has_lean)
+    base = base_runner(model, plan.device, plan.dtype, build) if has_lean else None
+    if plan.dtype == "int8" and base is not None:
+        reason = _doubt(folder, model, base, vocabulary)
+        logger.info("%s", reason or "int8: it writes what the model writes in full precision")
+        if reason and options.dtype == "auto":
+            with suppress(EngineUnavailableError):  # Where nothing else fits, int8 it is.
+                plan = planned("float32")
+                base = base_runner(model, plan.device, plan.dtype, build)
+    runners = _runners(model, base, options)
     chunk = _CHUNK_TOKENS[plan.device]
     if plan.device == "cpu" and size.n_weights > _BIG_MODEL_WEIGHTS:
         chunk = _BIG_MODEL_CHUNK_TOKENS
@@ -284,13 +308,45 @@ def _refuse_wrong_vocabulary(n_rows: int, vocabulary: Vocabulary, folder: Path) 
         )
 
 
-def _runners(
-    model: Any, plan: MachinePlan, options: LoadOptions, *, has_lean: bool
-) -> Mapping[str, Runner]:
-    base: Runner | None = None
-    if has_lean:
-        lean = lean_runner_of(model, is_int8=plan.dtype == "int8")
-        base = GraphedRunner(lean) if plan.device == "cuda" else lean
+def base_runner(model: Any, device: str, dtype: str, build: NativeBuild | None) -> Runner:
+    """Return what runs a model that our own forward pass knows.
+
+    Args:
+        model: On ``device``; for ``int8`` in 32 bits.
+        device: Where it is.
+        dtype: What it is to be computed in.
+        build: Of the compiled steps; None for none.
+    """
+    is_int8 = dtype == "int8"
+    if device == "cuda":
+        return GraphedRunner(lean_runner_of(model, is_int8=False))
+    library = build.library() if build is not None and dtype in _NATIVE_DTYPES else None
+    if library is None:
+        return lean_runner_of(model, is_int8=is_int8)
+    lean = LeanRunner(model, has_layers=not is_int8)
+    if not can_be_native(lean):
+        return lean_runner_of(model, is_int8=is_int8)
+    layers = layers_of(model) if is_int8 else lean.layers
+    threads = torch.get_num_threads()
+    return NativeRunner(lean, layers, library, is_int8=is_int8, n_threads=threads)
+
+
+def _doubt(folder: Path, model: Any, rounded: Runner, vocabulary: Vocabulary) -> str:
+    """Return why 8 bits are not good enough for a model; empty if they are."""
+    measured = Measured(folder, rounded.name)
+    rate = measured.read()
+    if rate is None:
+        rate = agreement(TransformersRunner(model), rounded, vocabulary)
+        measured.write(rate)
+    if rate >= LEAST_AGREEMENT:
+        return ""
+    return (
+        f"int8 changes too much: {rate:.1%} of the greedy tokens are those of full precision,"
+        f" {LEAST_AGREEMENT:.0%} are wanted"
+    )
+
+
+def _runners(model: Any, base: Runner | None, options: LoadOptions) -> Mapping[str, Runner]:
     adapted = _adapted(model, options.adapters) if options.adapters else {}
     if base is None:
         base = adapted.pop("", None) or TransformersRunner(model)

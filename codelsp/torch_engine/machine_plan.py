@@ -23,9 +23,8 @@ _FREE_SHARE = 0.9
 _CACHE_SHARE = {"cpu": 16, "mps": 8, "cuda": 2}
 """Sessions may take one part in so many of what is left."""
 _TINY_WEIGHTS = 20_000_000
-"""Below this a model is fast enough as it is, and rounding costs it most: the embedded model of 8
-million weights completes 21 lines of 24 the same in int8 (``tests/torch_engine/test_quantize.py``).
-"""
+"""Below this a model is fast enough as it is, and torch's own products in 8 bits, which round its
+inputs to 7, cost it most; compiled steps round them to 14 or so."""
 
 
 @dataclass(frozen=True)
@@ -74,6 +73,11 @@ def usual_context_tokens(device: str) -> int:
     return _CONTEXT_TOKENS[device]
 
 
+def bears_int8(size: ModelSize, *, is_compiled: bool) -> bool:
+    """Tell whether 8 bits are worth trying: with compiled steps always, else for larger models."""
+    return is_compiled or size.n_weights >= _TINY_WEIGHTS
+
+
 def size_of(config: Any, n_weights: int) -> ModelSize:
     """Return the size of the model that a transformers configuration describes."""
     text = config.get_text_config()
@@ -105,7 +109,7 @@ def plan_machine(
         hardware: What is there.
         dtype: What the user asks for.
         context_tokens: What the user asks for; 0 leaves it to us.
-        int8_layers: Whether the model's layers can be quantized.
+        int8_layers: Whether the model's layers can be quantized, and should.
 
     Raises:
         EngineUnavailableError: it does not fit; with the numbers, and what would.
@@ -141,7 +145,7 @@ def _dtype(size: ModelSize, hardware: Hardware, *, int8_layers: bool) -> tuple[s
         return "float16", f"float16: {hardware.name or 'the GPU'} has no bfloat16"
     if hardware.device == "mps":
         return "float16", "float16: half the memory, and fast on this GPU"
-    if int8_layers and size.n_weights >= _TINY_WEIGHTS:
+    if int8_layers:
         return "int8", "int8: a CPU writes as fast as it reads weights"
     if hardware.has_fast_bf16 and size.n_weights >= _TINY_WEIGHTS:
         return "bfloat16", "bfloat16: this CPU computes it natively, and these layers have no int8"

@@ -32,16 +32,16 @@ class Linear:
     """A linear layer as it was trained."""
 
     def __init__(self, weight: Tensor, bias: Tensor | None) -> None:
-        self._weight, self._bias = weight, bias
+        self.weight, self.bias = weight, bias
 
     def __call__(self, rows: Tensor) -> Tensor:
         """Return the product for ``rows``, (..., width)."""
-        return functional.linear(rows, self._weight, self._bias)
+        return functional.linear(rows, self.weight, self.bias)
 
     def to(self, device: torch.device) -> None:
         """Move the weights."""
-        self._weight = self._weight.to(device)
-        self._bias = None if self._bias is None else self._bias.to(device)
+        self.weight = self.weight.to(device)
+        self.bias = None if self.bias is None else self.bias.to(device)
 
 
 class Int8Linear:

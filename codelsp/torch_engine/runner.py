@@ -28,8 +28,18 @@ class Runner(Protocol):
     def device(self) -> torch.device:
         """Where it runs."""
 
+    @property
+    def is_exact(self) -> bool:
+        """Whether a token has the same scores to the last bit with others read beside it."""
+
     def new_cache(self) -> KvCache:
         """Return an empty cache for one text."""
+
+    def branched(self, cache: KvCache, n_rows: int) -> KvCache:
+        """Return a cache of ``n_rows`` rows that go on from the one in ``cache``.
+
+        That one has to stay as it is as long as they are used.
+        """
 
     def forward(self, ids: Tensor, cache: KvCache, n_last: int) -> Tensor:
         """Read ``ids`` after what ``cache`` holds, and add them to it.
@@ -52,6 +62,7 @@ class TransformersRunner:
     """
 
     name = "transformers"
+    is_exact = False
 
     def __init__(self, model: Any) -> None:
         self.model = model
@@ -71,6 +82,10 @@ class TransformersRunner:
     def new_cache(self) -> KvCache:
         """Return an empty cache for one text."""
         return KvCache(self._n_layers)
+
+    def branched(self, cache: KvCache, n_rows: int) -> KvCache:
+        """Return a cache of several rows that go on from the one in ``cache``."""
+        return cache.copied(cache.length, n_rows)
 
     @torch.inference_mode()
     def forward(self, ids: Tensor, cache: KvCache, n_last: int) -> Tensor:

@@ -15,6 +15,7 @@ from codelsp.cli.checks import (
     check_python,
     check_settings,
     check_tokens,
+    check_torch,
 )
 from codelsp.engine import open as engine_open
 from codelsp.engine.port import ModelInfo
@@ -36,6 +37,34 @@ def _info(**special_tokens: int) -> ModelInfo:
 
 def test_this_python_and_its_packages_are_good() -> None:
     assert {finding.state for finding in check_python()} == {State.GOOD}
+
+
+def test_a_torch_engine_that_is_wanted_and_not_installed_is_broken(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(
+        "codelsp.engine.torch_presence.missing_packages", lambda: ("torch", "uvicorn")
+    )
+    (finding,) = check_torch(Settings(engine="torch"))
+
+    assert finding.state is State.BROKEN
+    assert "torch, uvicorn" in finding.text
+    assert "codelsp[torch]" in finding.advice
+    assert not list(check_torch(Settings()))
+
+
+@pytest.mark.parametrize(("compiler", "state"), [("/usr/bin/c++", State.GOOD), (None, State.HINT)])
+def test_a_cpu_without_a_compiler_is_a_hint_to_get_one(
+    compiler: str | None, state: State, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    presence = "codelsp.engine.torch_presence"
+    monkeypatch.setattr(f"{presence}.missing_packages", lambda: ())
+    monkeypatch.setattr(f"{presence}.has_torch_gpu", lambda: False)
+    monkeypatch.setattr(f"{presence}.shutil.which", lambda _: compiler)
+    (finding,) = check_torch(Settings())
+
+    assert finding.state is state
+    assert "CPU" in finding.text
 
 
 def test_a_settings_problem_is_shown_with_its_place() -> None:

@@ -2,6 +2,7 @@
 
 llama.vim: ``autoload/llama.vim`` of ggml-org/llama.vim at a1c8e6e (2026-01-31).
 llama.vscode: ``src/llama-server.ts`` of ggml-org/llama.vscode at 3938fb3 (2026-08-19).
+llm-ls: ``crates/llm-ls/src/backend.rs`` of huggingface/llm-ls at 1c52b94 (2026-04-07).
 """
 
 from __future__ import annotations
@@ -100,4 +101,20 @@ def llama_vscode_warm_up() -> dict[str, Any]:
         "cache_prompt": True,
         "t_max_prompt_ms": 500,
         "t_max_predict_ms": 1,
+    }
+
+
+def llm_ls() -> dict[str, Any]:
+    """Return what llm-ls asks of its backends `openai` and `llamacpp`, at ``/v1/completions``.
+
+    The prompt is a text with the model's tokens for infilling spelled in it; what is not put in by
+    llm-ls is the user's ``request_body``.
+    """
+    return {
+        "temperature": 0.2,
+        "top_p": 0.95,
+        "max_tokens": 12,
+        "prompt": f"<|fim_prefix|>{PREFIX}<|fim_suffix|>{SUFFIX}<|fim_middle|>",
+        "model": "codellama:7b",
+        "stream": False,
     }

@@ -164,6 +164,19 @@ def test_llama_vscode_is_served(server: Server) -> None:
     assert [each["index"] for each in several] == [0, 1, 2]
 
 
+def test_llm_ls_is_served(server: Server) -> None:
+    asked = plugin_requests.llm_ls()
+    status, answer = ask(server, "/v1/completions", asked)
+
+    assert status == 200
+    # All that llm-ls reads, by its `parse_openai_text` and `parse_llamacpp_text`.
+    assert [type(each["text"]) for each in answer["choices"]] == [str]
+    assert "error" not in answer
+    marks = [token for token in ask(server, "/tokenize", {"content": asked["prompt"],
+             "parse_special": True})[1]["tokens"]]  # fmt: skip
+    assert answer["usage"]["prompt_tokens"] == len(marks), "spelled marks are one token each"
+
+
 def test_the_openai_client_is_served(server: Server) -> None:
     openai = pytest.importorskip("openai")
     client = openai.OpenAI(base_url=f"{server.url}/v1", api_key=KEY, max_retries=0)

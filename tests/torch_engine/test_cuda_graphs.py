@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 @pytest.fixture(scope="module")
 def plain(qwen_folder: Path) -> Decoder:
     device = "cuda" if torch.cuda.is_available() else "cpu"
-    options = LoadOptions(device, "float32", 1024, uses_drafts=False)
+    options = LoadOptions(device, "float32", 1024, uses_drafts=False, is_native=False)
     return load(qwen_folder, options).decoder
 
 

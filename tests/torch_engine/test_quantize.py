@@ -48,7 +48,10 @@ def test_8_bits_complete_lines_as_32_do() -> None:
     folder = embedded_dir() / "codelsp-pilot"
     if not (folder / "model.safetensors").is_file():
         pytest.skip("the embedded model is here as GGUF only")
-    decoders = [load(folder, LoadOptions("cpu", dtype)).decoder for dtype in ("float32", "int8")]
+    decoders = [
+        load(folder, LoadOptions("cpu", dtype, is_native=False)).decoder
+        for dtype in ("float32", "int8")
+    ]
     text = standard_library_text("json/decoder.py")
     states = list(typed_functions("json/decoder.py", text, 6).states())
     places = states[:: max(1, len(states) // N_PLACES)][:N_PLACES]
