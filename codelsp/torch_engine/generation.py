@@ -19,8 +19,10 @@ from codelsp.torch_engine.sampling import (
     Choice,
     Sampling,
     best_tokens,
+    drawn_token,
     generator_of,
     sampled_token,
+    shortlists,
 )
 from codelsp.torch_engine.text_watch import TextWatch
 
@@ -300,13 +302,25 @@ class Generation:
         """Return the next token of each candidate; ``logits`` has a row for each."""
         plan = self.plan
         is_plain = plan.sampling.is_greedy and not plan.sampling.changes_scores
-        if is_plain and not any(each.forced for each in candidates):
+        is_free = not any(each.forced for each in candidates)
+        if is_plain and is_free:
             choices = best_tokens(logits, plan.n_top)
+        elif is_free and not plan.sampling.is_greedy and not plan.sampling.changes_scores:
+            choices = self._drawn(candidates, logits)
         else:
             rows = zip(candidates, logits, strict=True)
             choices = [self._sampled(candidate, row) for candidate, row in rows]
         self._refuse_nan(choices)
         return choices
+
+    def _drawn(self, candidates: Sequence[_Candidate], logits: Tensor) -> list[Choice]:
+        plan = self.plan
+        lists = shortlists(logits, plan.sampling)
+        pairs = zip(candidates, lists, strict=True)
+        return [
+            drawn_token(each, plan.sampling, candidate.chance, ends=plan.end_ids, n_top=plan.n_top)
+            for candidate, each in pairs
+        ]
 
     def _sampled(self, candidate: _Candidate, logits: Tensor) -> Choice:
         table = self._decoder.vocabulary.bytes

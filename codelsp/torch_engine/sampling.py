@@ -78,6 +78,41 @@ def best_tokens(logits: Tensor, n_top: int) -> list[Choice]:
     return [Choice(token, log_prob, tops[row]) for row, (token, log_prob) in enumerate(pairs)]
 
 
+@dataclass(frozen=True)
+class Shortlist:
+    """The scores of one row that choices are made from, found for all rows at once."""
+
+    logits: Tensor
+    """All of them, (vocabulary)."""
+    scores: Tensor
+    """Best first, (most tokens)."""
+    tokens: Tensor
+    log_total: float
+    """Logarithm of the sum of all scores' exponentials."""
+
+
+def shortlists(logits: Tensor, sampling: Sampling) -> list[Shortlist]:
+    """Return what may be drawn for each row of ``logits``, (rows, vocabulary)."""
+    k = _most_drawn(sampling, logits.shape[-1])
+    scores, tokens = logits.float().cpu().topk(k)
+    totals = logits.logsumexp(-1).tolist()
+    return [Shortlist(*row) for row in zip(logits, scores, tokens, totals, strict=True)]
+
+
+def drawn_token(
+    shortlist: Shortlist,
+    sampling: Sampling,
+    chance: torch.Generator,
+    *,
+    ends: frozenset[int] = frozenset(),
+    n_top: int = 0,
+) -> Choice:
+    """Return what ``sampled_token`` does where nothing but ``sampling`` matters."""
+    token = _chosen(shortlist.scores, shortlist.tokens, sampling, chance, ends)
+    log_prob = float(shortlist.logits[token]) - shortlist.log_total
+    return Choice(token, log_prob, _tops(shortlist.logits[None], n_top)[0])
+
+
 def sampled_token(  # noqa: PLR0913  # what is known at a step
     logits: Tensor,
     sampling: Sampling,
@@ -141,8 +176,22 @@ def _adjusted(logits: Tensor, sampling: Sampling, history: Sequence[int]) -> Ten
 def _drawn(
     scores: Tensor, sampling: Sampling, chance: torch.Generator, ends: frozenset[int]
 ) -> int:
-    k = sampling.top_k if "top_k" in sampling.order and sampling.top_k > 0 else scores.shape[0]
-    kept, tokens = scores.topk(min(k, scores.shape[0]))
+    kept, tokens = scores.topk(_most_drawn(sampling, scores.shape[0]))
+    return _chosen(kept, tokens, sampling, chance, ends)
+
+
+def _most_drawn(sampling: Sampling, n_scores: int) -> int:
+    has_limit = "top_k" in sampling.order and sampling.top_k > 0
+    return min(sampling.top_k, n_scores) if has_limit else n_scores
+
+
+def _chosen(
+    kept: Tensor,
+    tokens: Tensor,
+    sampling: Sampling,
+    chance: torch.Generator,
+    ends: frozenset[int],
+) -> int:
     for step in sampling.order:
         kept, tokens = _STEPS[step](kept, tokens, sampling, ends)
     if torch.isnan(kept).any():

@@ -172,8 +172,8 @@ def test_llm_ls_is_served(server: Server) -> None:
     # All that llm-ls reads, by its `parse_openai_text` and `parse_llamacpp_text`.
     assert [type(each["text"]) for each in answer["choices"]] == [str]
     assert "error" not in answer
-    marks = [token for token in ask(server, "/tokenize", {"content": asked["prompt"],
-             "parse_special": True})[1]["tokens"]]  # fmt: skip
+    spelled = {"content": asked["prompt"], "parse_special": True}
+    marks = ask(server, "/tokenize", spelled)[1]["tokens"]
     assert answer["usage"]["prompt_tokens"] == len(marks), "spelled marks are one token each"
 
 
