@@ -100,6 +100,17 @@ def generate_ms(folder: Path, prompts: Sequence[tuple[int, ...]], n_tokens: int)
     return taken
 
 
+def replay_ms(decoder: Decoder, prompts: Sequence[tuple[int, ...]], n_tokens: int) -> list[float]:
+    """Return the time that our loop takes for each prompt, one after another, drafts and all."""
+    taken = []
+    for prompt in prompts:
+        begun = time.perf_counter()
+        for events in Generation(GenerationPlan(prompt, n_tokens), decoder).steps():
+            del events
+        taken.append((time.perf_counter() - begun) * 1e3)
+    return taken
+
+
 def decode_ms(vocabulary: Vocabulary, n_candidates: Sequence[int]) -> dict[int, float]:
     """Return milliseconds a step of a random model of size M in 8 bits, by number of candidates.
 

@@ -19,7 +19,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
-from contextlib import suppress
+import threading
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -44,6 +44,7 @@ _FLAGS = (
 )
 _COMPILE_SECONDS = 300.0
 _FOLDER_MODE = 0o700
+_QUOTED = 400
 
 
 class NativeBuild:
@@ -57,9 +58,8 @@ class NativeBuild:
     def __init__(self, folder: Path | None = None, compilers: Sequence[str] = COMPILERS) -> None:
         self._folder = cache_dir() / "native" if folder is None else folder
         self._compiler = next(filter(None, map(shutil.which, compilers)), None)
-        self._process: subprocess.Popen[bytes] | None = None
-        self._output: Path | None = None
         self._reason = ""
+        self._work: threading.Thread | None = None
         self._begin()
 
     @property
@@ -69,7 +69,9 @@ class NativeBuild:
 
     def library(self) -> ctypes.CDLL | None:
         """Return the library once it is compiled; None if there can be none, with a line logged."""
-        library = None if self._reason else self._finished()
+        if self._work is not None:
+            self._work.join()
+        library = None if self._reason else self._loaded()
         if library is None:
             logger.info("no compiled steps, torch runs the model alone: %s", self._reason)
         return library
@@ -79,25 +81,18 @@ class NativeBuild:
             self._reason = "they are not made on Windows"
         elif self._compiler is None:
             self._reason = f"there is no C++ compiler ({', '.join(COMPILERS)})"
-        if self._reason or self._compiler is None:
+        if self._reason:
             return
         try:
             self._folder.mkdir(mode=_FOLDER_MODE, parents=True, exist_ok=True)
             self._refuse_others(self._folder)
-            path = self._path
-            if path.is_file():
+            if self._path.is_file():
                 return
-            handle, name = tempfile.mkstemp(prefix="step-", suffix=".tmp", dir=self._folder)
-            os.close(handle)
-            self._output = Path(name)
-            self._process = subprocess.Popen(  # noqa: S603  # the compiler, our own source
-                [self._compiler, *_FLAGS, _tuning(), str(_SOURCE), "-o", name],
-                stdin=subprocess.DEVNULL,
-                stdout=subprocess.DEVNULL,
-                stderr=subprocess.PIPE,
-            )
         except OSError as error:
             self._reason = str(error)
+            return
+        self._work = threading.Thread(target=self._compile, name="compiler", daemon=True)
+        self._work.start()
 
     @property
     def _path(self) -> Path:
@@ -116,34 +111,38 @@ class NativeBuild:
         if hasattr(os, "getuid") and (status.st_uid != os.getuid() or status.st_mode & 0o022):
             raise PermissionError(f"others may write into {folder}")
 
-    def _finished(self) -> ctypes.CDLL | None:
-        if self._process is not None and not self._compiled(self._process):
-            return None
+    def _loaded(self) -> ctypes.CDLL | None:
         try:
             return ctypes.CDLL(str(self._path))
         except OSError as error:
             self._reason = str(error)
             return None
 
-    def _compiled(self, process: subprocess.Popen[bytes]) -> bool:
-        assert self._output is not None  # noqa: S101
+    def _compile(self) -> None:
         try:
-            _, said = process.communicate(timeout=_COMPILE_SECONDS)
-            if process.returncode == 0:
-                self._output.replace(self._path)
-                return True
-            self._reason = f"{self._compiler} failed: {said.decode(errors='replace')[:400].strip()}"
-        except subprocess.TimeoutExpired:
-            process.kill()
-            process.communicate()
-            self._reason = f"{self._compiler} took more than {_COMPILE_SECONDS:.0f} s"
+            handle, name = tempfile.mkstemp(prefix="step-", suffix=".tmp", dir=self._folder)
+            os.close(handle)
+            self._reason = self._failure(Path(name))
         except OSError as error:
             self._reason = str(error)
+
+    def _failure(self, output: Path) -> str:
+        """Compile by way of ``output``; return what went wrong, nothing if nothing did."""
+        command = [str(self._compiler), *_FLAGS, _tuning(), str(_SOURCE), "-o", str(output)]
+        try:
+            done = subprocess.run(  # noqa: S603  # the compiler, our own source
+                command, stdin=subprocess.DEVNULL, capture_output=True,
+                timeout=_COMPILE_SECONDS, check=False,
+            )  # fmt: skip
+            if done.returncode:
+                said = done.stderr.decode(errors="replace")[:_QUOTED].strip()
+                return f"{self._compiler} failed: {said}"
+            output.replace(self._path)
+        except subprocess.TimeoutExpired:
+            return f"{self._compiler} took more than {_COMPILE_SECONDS:.0f} s"
         finally:
-            self._process = None
-            with suppress(OSError):
-                self._output.unlink(missing_ok=True)
-        return False
+            output.unlink(missing_ok=True)
+        return ""
 
 
 def _tuning() -> str:
