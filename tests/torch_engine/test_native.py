@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     import ctypes
     from pathlib import Path
 
+    from torch import Tensor
+
 _SHAPE = {
     "vocab_size": 300, "hidden_size": 72, "intermediate_size": 104, "num_hidden_layers": 2,
     "num_attention_heads": 4, "num_key_value_heads": 2, "head_dim": 24,
@@ -63,7 +65,7 @@ def native(model: Any, library: ctypes.CDLL, *, is_int8: bool, n_threads: int = 
     return NativeRunner(lean, layers, library, is_int8=is_int8, n_threads=n_threads)
 
 
-def some_ids(n_rows: int, n_tokens: int) -> torch.Tensor:
+def some_ids(n_rows: int, n_tokens: int) -> Tensor:
     return torch.randint(0, 300, (n_rows, n_tokens), generator=torch.Generator().manual_seed(1))
 
 
