@@ -7,6 +7,7 @@ else by ``sys.setprofile``.
 
 # ruff: noqa: F821  # TOLD stands in front of this text
 import ast
+import dis
 import json
 import os
 import sys
@@ -15,6 +16,7 @@ import types
 
 CO_GENERATOR_OR_COROUTINE = 0x20 | 0x80 | 0x200
 CO_OPTIMIZED = 0x01  # of functions, not of the bodies of classes and modules
+RETURNS = ("RETURN_VALUE", "RETURN_CONST")
 MOST_ENTRIES = 50
 PLAIN = (bool, int, float, complex, str, bytes, type(None))
 
@@ -58,13 +60,18 @@ class Watch:
 
     def end(self, frame: types.FrameType, result: object) -> None:
         """Keep a call with its result, once for the same arguments."""
-        arguments = self._open.pop(id(frame), None)
+        key = self.key(frame.f_code)
+        arguments = self._open.pop(id(frame), None) if key else None
         if arguments is None:
             return
         shown = self._shown(result)
-        own = self.calls.setdefault(self.key(frame.f_code), [])
+        own = self.calls.setdefault(key, [])
         if shown is not None and all(each[:2] != arguments for each in own):
             own.append([*arguments, shown])
+
+    def leave(self, frame: types.FrameType) -> None:
+        """Forget a call that ended by an exception."""
+        self._open.pop(id(frame), None)
 
     def _arguments(self, frame: types.FrameType) -> "list[object] | None":
         code, values = frame.f_code, frame.f_locals
@@ -122,12 +129,15 @@ def is_literal(value: object, depth: int) -> bool:
 
 def watch_by_profile(watch: Watch) -> None:
     """Hear of calls through the hook that profilers use."""
+    returns = {dis.opmap[name] for name in RETURNS if name in dis.opmap}
 
     def heard(frame: types.FrameType, event: str, value: object) -> None:
         if event == "call":
             watch.begin(frame)
-        elif event == "return":
-            watch.end(frame, value)
+        elif event == "return" and watch.key(frame.f_code):
+            # An exception that leaves a function is told as a return of None, too.
+            has_returned = frame.f_code.co_code[frame.f_lasti] in returns
+            (watch.end(frame, value) if has_returned else watch.leave(frame))
 
     threading.setprofile(heard)
     sys.setprofile(heard)
@@ -152,9 +162,15 @@ def watch_by_monitoring(watch: Watch) -> None:
         watch.end(sys._getframe(1), value)  # noqa: SLF001
         return None
 
+    def unwound(code: types.CodeType, _offset: int, _error: object) -> object:
+        if watch.key(code):
+            watch.leave(sys._getframe(1))  # noqa: SLF001
+        return None
+
+    monitoring.register_callback(tool, events.PY_UNWIND, unwound)
     monitoring.register_callback(tool, events.PY_START, started)
     monitoring.register_callback(tool, events.PY_RETURN, returned)
-    monitoring.set_events(tool, events.PY_START | events.PY_RETURN)
+    monitoring.set_events(tool, events.PY_START | events.PY_RETURN | events.PY_UNWIND)
 
 
 def run_tests(told: "dict[str, object]") -> int:

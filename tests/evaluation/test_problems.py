@@ -54,6 +54,11 @@ def grow(values):
     return values
 
 
+def pick(values, place):
+    """Return the value at a place."""
+    return values[place]
+
+
 class Keeper:
     def keep(self, value):
         """Return what is given."""
@@ -78,6 +83,9 @@ def test_passes():
     assert text.add(object, object) if False else True
     assert text.bare(1) == 1 and text.bare(2) == 2
     assert text.grow([1]) == [1, 1] and text.grow([]) == [1]
+    with pytest.raises(IndexError):
+        text.pick([], 0)
+    assert text.pick([1, 2], 1) == 2 and text.pick("ab", 0) == "a"
     assert text.Keeper().keep(1) == 1 and list(text.many()) == [1]
 
 
@@ -123,12 +131,14 @@ def test_functions_that_tests_call_become_problems_that_stand_alone(
     found = problems_of_repository(repository, box)
 
     names = {each.problem.entry_point for each in found.problems}
-    assert names == {"slug", "add", "grow"}
+    assert names == {"slug", "add", "grow", "pick"}
     assert found.left_out["without a docstring"] == 1
     kept = proven(found.problems, box)
     by_name = {each.problem.entry_point: each.problem for each in kept.problems}
     # The pattern stands above the function, and its file cannot be run whole: "from . import".
-    assert set(by_name) == {"add", "grow"}
+    assert set(by_name) == {"add", "grow", "pick"}
+    # The call that raised has no result, so that it is no test.
+    assert by_name["pick"].test.count("assert") == 2
     assert by_name["add"].prompt.startswith("import re\n")
     assert "    assert candidate(2, 2) == 4\n" in by_name["add"].test
     assert "    assert candidate([1]) == [1, 1]\n" in by_name["grow"].test
