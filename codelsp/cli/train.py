@@ -208,6 +208,7 @@ def run(
 
     from rich.console import Console
 
+    from codelsp.training.devices import is_first_process
     from codelsp.training.loop import Run
     from codelsp.training.recipe import read_recipe
     from codelsp.training.session import Limits, lower_priority
@@ -233,7 +234,7 @@ def run(
                 max_steps if max_steps is not None else 2**62,
             )
         )
-    if plan.cadence.validate_steps:
+    if plan.cadence.validate_steps and is_first_process():
         from codelsp.training.fine_tuning import write_best
 
         folder, state = write_best(output), training.state
@@ -246,7 +247,9 @@ def run(
 def _observers(
     display: Display, output: Path, wandb_project: str | None, plan: Recipe
 ) -> list[Observer]:
-    if wandb_project is None:
+    from codelsp.training.devices import is_first_process
+
+    if wandb_project is None or not is_first_process():
         return [display]
     from codelsp.training.monitor import WeightsAndBiases
 

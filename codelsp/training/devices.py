@@ -118,6 +118,11 @@ class Machine:
         return 2 * _PROBE**3 / fastest
 
 
+def is_first_process() -> bool:
+    """Tell whether this process is the one of a run that writes files beside checkpoints."""
+    return os.environ.get("RANK", "0") == "0"
+
+
 @contextmanager
 def threads(n: int) -> Iterator[None]:
     """Use ``n`` CPU threads inside; 0 changes nothing."""

@@ -7,6 +7,7 @@ The options and their defaults are those of auto_coding's ``train.py``; the loop
 from __future__ import annotations
 
 import json
+import os
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -72,7 +73,7 @@ def tuning_recipe(tuning: FineTuning, run: Path) -> Path:
     recipe = _recipe(tuning, run.name)
     run.mkdir(parents=True, exist_ok=True)
     file = run / RECIPE
-    part = file.with_suffix(".part")
+    part = file.with_suffix(f".{os.getpid()}.part")  # each process of a run writes the same
     part.write_text(as_toml(recipe), encoding="utf-8")
     part.replace(file)
     return file

@@ -7,6 +7,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+pytest.importorskip("torch")
+pytest.importorskip("transformers")
+
 from codelsp.errors import SettingsError
 from codelsp.model_store import ModelKind, resolve_model
 from codelsp.pipeline.samples import SamplingPlan
