@@ -80,6 +80,12 @@ def best(hole: Hole, candidates: Sequence[tuple[str, float | None]]) -> str | No
     return max(trusted, key=lambda each: each[1] or 0.0)[0] if trusted else None
 
 
+def is_settled(hole: Hole, candidates: Sequence[tuple[str, float | None]]) -> bool:
+    """Whether the model was so sure of one of ``candidates`` that no other need be asked for."""
+    is_sure = any(mean is None or mean >= _LEAST_LOG_PROB_ELSEWHERE for _, mean in candidates)
+    return is_sure and best(hole, candidates) is not None
+
+
 def _is_trusted(hole: Hole, text: str, mean: float | None) -> bool:
     if hole.kind is not HoleKind.SENTENCE or mean is None:
         return True

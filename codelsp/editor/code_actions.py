@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
 KINDS = {
     WRITE_DOCSTRING: "refactor.rewrite.docstring",
-    WRITE_TESTS: "refactor.extract.tests",
+    WRITE_TESTS: "refactor.rewrite.tests",
     COMPLETE_FUNCTION: "refactor.rewrite.complete",
 }
 _ORDINALS = ("", "second choice", "third choice")

@@ -17,7 +17,7 @@ from codelsp.document.languages import language_of
 from codelsp.document.syntax import parse
 from codelsp.drafts.bodies import body_place
 from codelsp.drafts.draft import Draft, Hole, HoleKind
-from codelsp.drafts.filling import best, fit, is_cut_known
+from codelsp.drafts.filling import best, fit, is_cut_known, is_settled
 from codelsp.errors import DraftError
 from codelsp.pipeline.trace import RequestTrace
 
@@ -234,6 +234,8 @@ class Author:
             fitting = fit(hole, text, language)
             if fitting is not None and (hole.kind is HoleKind.EXPRESSION or fitting not in filled):
                 found.append((fitting, mean))
+            if is_settled(hole, found):
+                break
         return best(hole, found)
 
     def _context(self, work: _Work, before: str, hole: Hole) -> CompletionContext:

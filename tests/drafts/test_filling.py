@@ -6,7 +6,7 @@ import pytest
 
 from codelsp.document.languages import language_of
 from codelsp.drafts.draft import expression, sentence
-from codelsp.drafts.filling import best, fit, is_cut_known
+from codelsp.drafts.filling import best, fit, is_cut_known, is_settled
 
 PYTHON = language_of("python")
 SENTENCE = sentence("The size.", "", "max_size")
@@ -94,6 +94,13 @@ def test_a_sentence_about_something_else_needs_a_model_that_is_very_sure() -> No
     assert best(SENTENCE, [("The first line.", -0.2)]) == "The first line."
     assert best(SENTENCE, [("The sizes allowed.", -0.8)]) == "The sizes allowed."
     assert best(SENTENCE, [("The size of what.", -2.0)]) is None
+
+
+def test_no_other_candidate_is_asked_for_once_the_model_is_sure() -> None:
+    assert not is_settled(SENTENCE, [])
+    assert not is_settled(SENTENCE, [("The size of it.", -0.9)])
+    assert is_settled(SENTENCE, [("The size of it.", -0.2)])
+    assert is_settled(SENTENCE, [("The size of it.", None)])
 
 
 def test_an_engine_without_probabilities_is_trusted() -> None:
