@@ -57,8 +57,8 @@ vim.api.nvim_open_win(menu, false, {
 })
 vim.keymap.set('i', '<Tab>', function()
   if require('codelsp').accept() then return EXPRESSION and '' end
-  if EXPRESSION then return 'fallback' end
-  vim.api.nvim_feedkeys('fallback', 'n', false)
+  if EXPRESSION then return '\\r' end
+  vim.api.nvim_feedkeys('\\r', 'n', false)
 end, { buffer = true, expr = EXPRESSION })
 """
 
@@ -104,7 +104,7 @@ def test_the_keys_of_another_plugins_menu_accept_first_and_fall_back(
 
     neovim.terminal.press(TAB, TAB)
 
-    assert neovim.write() == f"{line}fallback\n"
+    assert neovim.write() == f"{line}\n\n"
 
 
 def test_acceptances_are_counted(neovim: Vi) -> None:

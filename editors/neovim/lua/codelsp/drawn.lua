@@ -160,16 +160,22 @@ local function changed(bufnr)
   end)
 end
 
-local function left(bufnr)
+--- Take the ghost text away, and what may still be on its way.
+function M.dismiss(bufnr)
   local state, client = shown.of(bufnr), client_of.of(bufnr)
   if state and state.request and client then
     client_of.notify(client, '$/cancelRequest', { id = state.request })
     state.request = nil
   end
+  forget(bufnr)
+end
+
+local function left(bufnr)
+  local state = shown.of(bufnr)
   if state then
     state.asked = nil
   end
-  forget(bufnr)
+  M.dismiss(bufnr)
 end
 
 --- Define the colours; a colour scheme may bring its own.
@@ -240,9 +246,6 @@ function M.trigger(bufnr)
   ask(bufnr, INVOKED)
   return true
 end
-
---- Take the ghost text away.
-M.dismiss = forget
 
 --- The server of a buffer has ended.
 M.detach = forget
