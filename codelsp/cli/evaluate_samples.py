@@ -132,7 +132,8 @@ def ranking(
     model: Models = None,
     output: Output = DEFAULT_OUTPUT,
     n: Annotated[
-        int | None, typer.Option("--n", min=1, help="Samples of a problem; default: all there are.")
+        int | None,
+        typer.Option("--n", min=1, help="Samples of a problem; those with fewer are left out."),
     ] = None,
     temperature: Annotated[
         list[float] | None, typer.Option(min=0, help="Which of those sampled; default: all.")
@@ -165,10 +166,11 @@ def ranking(
             async with opened(subject.settings) as judged:
                 ledger = _samples_of(output, judged.name)
                 sets = sample_sets(ledger, n, temperature or temperatures_of(ledger))
+                sets = [each.with_at_least(n or 1) for each in sets]
                 back: dict[str, float] = {}
                 if back_translation:
                     translator = await BackTranslator.of(judged)
-                    samples = [sample for each in sets for sample in each.samples()]
+                    samples = [sample for each in sets for sample in each.undecided()]
                     with progress(judged.name, None) as tell:
                         back = await run_back_translation(
                             translator, problems, samples, output, tell

@@ -42,6 +42,30 @@ class SampleSet:
         """Return all samples."""
         return [sample for each in self.by_problem.values() for sample in each]
 
+    def undecided(self) -> list[Record]:
+        """Return the samples of problems of which some pass and some do not.
+
+        Where all are alike it does not matter which is taken.
+        """
+        return [
+            sample
+            for own in self.by_problem.values()
+            if 0 < sum(map(has_passed, own)) < len(own)
+            for sample in own
+        ]
+
+    def with_at_least(self, n: int) -> SampleSet:
+        """Return the same without problems that have fewer than ``n`` samples.
+
+        Raises:
+            EvaluationError: none has so many.
+        """
+        kept = {name: own for name, own in self.by_problem.items() if len(own) >= n}
+        if not kept:
+            most = max(map(len, self.by_problem.values()))
+            raise EvaluationError(f"No problem has {n} samples; the most that one has are {most}.")
+        return SampleSet(self.model, self.temperature, kept)
+
     def passes(self, k: int) -> list[tuple[str, float]]:
         """Return pass@k of each problem."""
         return [

@@ -183,6 +183,7 @@ def ranking_markdown(report: Mapping[str, Any]) -> str:
         ]
         for model, temperature, way in dict.fromkeys(key[:3] for key in found)
     ]
+    n_problems = max(figure["files"] for figure in report["figures"])
     lead = [
         [f"{d['model']}, T {d['temperature']:g}: {d['way']}", percent(d, signed=True)]
         for d in report["differences"]
@@ -190,8 +191,9 @@ def ranking_markdown(report: Mapping[str, Any]) -> str:
     return "\n".join(
         [
             "## Which sample to take\n",
-            f"How often the one sample passes that is taken out of k, over all ways to take k of"
-            f" {report['samples']}.\nShares with 95 % intervals over problems.\n",
+            f"{n_problems} problems. How often the one sample passes that is taken out of k, over"
+            f" all ways to take k of {report['samples']}.\n"
+            "Shares with 95 % intervals over problems.\n",
             table(("", *(f"of {k}" for k in ks)), rows),
             f"Better than chance, of {report['samples']} samples, paired by problem:\n",
             table(("", "difference"), lead),

@@ -17,7 +17,11 @@ from codelsp.evaluation import continuation
 from codelsp.evaluation.continuation import PromptStyle, Sampling, first_stop, seed_of
 from codelsp.evaluation.engines import Judged
 from codelsp.evaluation.human_eval import Problem
-from codelsp.evaluation.human_eval_report import human_eval_markdown, human_eval_report
+from codelsp.evaluation.human_eval_report import (
+    human_eval_markdown,
+    human_eval_report,
+    sample_sets,
+)
 from codelsp.evaluation.human_eval_run import HumanEvalPlan, run_human_eval
 from codelsp.evaluation.sandbox import Ending
 from codelsp.settings import Settings
@@ -178,6 +182,20 @@ def test_where_nothing_was_run_nothing_is_said_of_passing(tmp_path: Path) -> Non
     assert not [figure for figure in report["figures"] if "k" in figure]
     assert _figure(report, "parses")["mean"] == 1.0
     assert "not run" in human_eval_markdown(report)
+
+
+def test_problems_with_too_few_samples_can_be_left_out(tmp_path: Path) -> None:
+    ledger = _ran(tmp_path, ScriptedEngine([RIGHT]))
+    del ledger.records["HumanEval/1:T0.2:2"]
+    (samples,) = sample_sets(ledger, None, (0.2,))
+
+    assert samples.undecided() == []
+    _with_endings(ledger, {"HumanEval/0:T0.2:1"})
+    assert {sample["file"] for sample in samples.undecided()} == {"HumanEval/0"}
+    assert list(samples.with_at_least(3).by_problem) == ["HumanEval/0"]
+    assert len(samples.with_at_least(2).by_problem) == 2
+    with pytest.raises(EvaluationError, match="the most that one has are 3"):
+        samples.with_at_least(4)
 
 
 def test_the_first_stop_counts_and_seeds_differ_by_every_fact() -> None:
