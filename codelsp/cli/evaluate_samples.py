@@ -79,6 +79,10 @@ def humaneval(
     run_programs: Annotated[
         bool, typer.Option("--run/--no-run", help="Run the programs in a sandbox.")
     ] = True,
+    report_only: Annotated[
+        bool,
+        typer.Option("--report-only", help="Draw nothing: tell of all samples that are there."),
+    ] = False,
     engine: Engine = None,
     seed: Seed = 1,
     fast: Fast = False,
@@ -108,6 +112,11 @@ def humaneval(
         sampling,
         seed,
     )
+    if report_only:
+        found = [_samples_of(output, file) for file in _sampled_models(output)]
+        report = human_eval_report(found, None, plan.temperatures, k or ())
+        write_report(output, "humaneval", report, human_eval_markdown(report))
+        return
     ks = k or [each for each in usual.ks if each <= n_samples]
     _refuse_large_k(ks, n_samples)
     subjects = subjects_of(context.obj, model, engine)
@@ -182,6 +191,14 @@ def ranking(
     least = min(len(own) for each in ranked for own in each.samples.by_problem.values())
     report = ranking_report(ranked, least, k or ())
     write_report(output, "ranking", report, ranking_markdown(report))
+
+
+def _sampled_models(folder: Path) -> list[str]:
+    """Return the names of the models that there are samples of in ``folder``."""
+    found = [file.stem.partition("-")[2] for file in sorted(folder.glob("humaneval-*.jsonl"))]
+    if not found:
+        raise EvaluationError(f"{folder} has no samples; run without --report-only first.")
+    return found
 
 
 def _samples_of(folder: Path, name: str) -> Ledger:

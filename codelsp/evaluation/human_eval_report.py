@@ -103,15 +103,26 @@ def sample_sets(ledger: Ledger, n: int | None, temperatures: Sequence[float]) ->
 
 
 def human_eval_report(
-    ledgers: Sequence[Ledger], n: int, temperatures: Sequence[float], asked_ks: Sequence[int]
+    ledgers: Sequence[Ledger],
+    n: int | None,
+    temperatures: Sequence[float],
+    asked_ks: Sequence[int],
 ) -> dict[str, Any]:
     """Return everything that is told of HumanEval, as plain values; intervals are over problems.
+
+    Args:
+        ledgers: One of each model.
+        n: Samples of a problem that count; None is all that there are, some problems having more.
+        temperatures: Those to tell of.
+        asked_ks: Which pass@k; empty is the usual ones.
 
     Raises:
         EvaluationError: more samples are asked for than there are.
     """
-    ks = wanted_ks(asked_ks, n)
     sets = [each for ledger in ledgers for each in sample_sets(ledger, n, temperatures)]
+    numbers = [len(own) for each in sets for own in each.by_problem.values()]
+    least, most = min(numbers), max(numbers)
+    ks = wanted_ks(asked_ks, least)
     figures = [
         {
             "model": each.model,
@@ -128,7 +139,8 @@ def human_eval_report(
         "measured": "humaneval",
         "machine": machine(),
         "what": [ledger.head for ledger in ledgers],
-        "samples": n,
+        "samples": str(most) if least == most else f"{least} to {most}",
+        "problems": max(len(each.by_problem) for each in sets),
         "temperatures": list(temperatures),
         "k": list(ks),
         "figures": figures + [figure for each in sets for figure in _health(each)],
@@ -145,7 +157,7 @@ def human_eval_markdown(report: Mapping[str, Any]) -> str:
     stops = ", ".join(f"`{stop!r}`" for stop in what["stops"])
     parts = [
         "## HumanEval\n",
-        f"{what['problems']} problems, {report['samples']} samples each, nucleus"
+        f"{report['problems']} problems, {report['samples']} samples each, nucleus"
         f" {what['top_p']:g}, at most {what['max_tokens']} tokens, prompt {what['prompt']}; a"
         f" sample ends at {stops}.\nShares with 95 % intervals over problems.\n",
         _pass_table(report),

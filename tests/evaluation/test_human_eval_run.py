@@ -184,6 +184,16 @@ def test_where_nothing_was_run_nothing_is_said_of_passing(tmp_path: Path) -> Non
     assert "not run" in human_eval_markdown(report)
 
 
+def test_an_unfinished_run_can_be_told_of(tmp_path: Path) -> None:
+    ledger = _with_endings(_ran(tmp_path, ScriptedEngine([RIGHT])), {"HumanEval/0:T0.2:1"})
+    del ledger.records["HumanEval/1:T0.2:2"]
+    report = human_eval_report([ledger], None, (0.2,), ())
+
+    assert report["samples"] == "2 to 3"
+    assert report["k"] == [1, 2]
+    assert _figure(report, "pass@1")["mean"] == pytest.approx(1 / 6, abs=1e-4)
+
+
 def test_problems_with_too_few_samples_can_be_left_out(tmp_path: Path) -> None:
     ledger = _ran(tmp_path, ScriptedEngine([RIGHT]))
     del ledger.records["HumanEval/1:T0.2:2"]
