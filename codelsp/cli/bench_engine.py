@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 _TOKENS = 12
 _PROMPT_TOKENS = 1000
 _GENERATE_PROMPTS = 12
-_FILE = "argparse.py"
+_FILE = "json/decoder.py"
 _WARM_UP = 5
 _KEYS_IN_TURN = 10
 

@@ -42,7 +42,7 @@ def test_a_keystroke_is_many_times_faster_than_by_generate() -> None:
     if not (folder / "model.safetensors").is_file():
         pytest.skip("the embedded model is here as GGUF only")
     loaded = load(folder, LoadOptions("cpu"))
-    name = "argparse.py"
+    name = "json/decoder.py"
     typed = typed_functions(name, standard_library_text(name), 3).first(N_KEYS)
     states = [(key.offset + len(key.text), text) for key, text in typed.states()]
     prompts = bench.prompts_of(states, loaded.decoder.vocabulary, 1000)
