@@ -103,7 +103,9 @@ class OpenAIDialect:
         except (KeyError, TypeError):
             raise not_understood(self._wire.url, json.dumps(answer).encode()) from None
         name = self._model or next(iter(models), "")
-        if name not in models:
+        # `transformers serve` lists what its cache holds, and loads whatever it is asked for.
+        loads_on_demand = not models and bool(name)
+        if name not in models and not loads_on_demand:
             raise EngineRefusedError(
                 f"The engine at {self._wire.url} has no model {name!r}; set `model` to one of: "
                 f"{', '.join(models) or 'none'}."
@@ -111,7 +113,7 @@ class OpenAIDialect:
         self._model = name
         return ModelInfo(
             name=name,
-            context_tokens=_context_tokens(models[name]),
+            context_tokens=_context_tokens(models.get(name, {})),
             special_tokens=await self._special_tokens(),
             takes_token_ids=self._is_vllm,
             bos_id=await self._bos_id() if self._is_vllm else None,

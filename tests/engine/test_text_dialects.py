@@ -174,6 +174,15 @@ async def test_a_model_the_server_has_not_is_told_with_those_it_has() -> None:
             await engine.connect()
 
 
+async def test_a_server_that_lists_nothing_is_asked_for_the_model_that_is_set() -> None:
+    nothing = {"/v1/models": Reply({"object": "list", "data": []})}
+    async with vllm(nothing, model="/models/pilot", is_vllm=False) as (engine, _):
+        assert (await engine.connect()).name == "/models/pilot"
+    async with vllm(nothing, is_vllm=False) as (engine, _):
+        with pytest.raises(EngineRefusedError, match="one of: none"):
+            await engine.connect()
+
+
 async def test_a_server_that_hides_its_context_gets_short_prompts() -> None:
     models = Reply({"data": [{"id": "m"}]})
     async with vllm({"/v1/models": models}, is_vllm=False) as (engine, _):
