@@ -66,7 +66,9 @@ def native(model: Any, library: ctypes.CDLL, *, is_int8: bool, n_threads: int = 
 
 
 def some_ids(n_rows: int, n_tokens: int) -> Tensor:
-    return torch.randint(0, 300, (n_rows, n_tokens), generator=torch.Generator().manual_seed(1))
+    chance = torch.Generator().manual_seed(1)
+    ids: Tensor = torch.randint(0, 300, (n_rows, n_tokens), generator=chance)
+    return ids
 
 
 @pytest.mark.parametrize("family", FAMILIES)
