@@ -41,6 +41,8 @@ _MOST_TRIES = 96
 """Places looked at to find these: a few letters stand inside many words."""
 _WEIGHT_BESIDE = 0.5
 """What another document's word counts, where one of this document counts one."""
+_WEIGHT_HABITS = 0.25
+"""The same of what stands in no open document."""
 _LEAST_BEGUN_CHARS = 2
 """So much of a word is enough to look for it alone, whatever stands before."""
 
@@ -87,6 +89,7 @@ def recall(context: CompletionContext) -> tuple[Token, ...]:
             _Source(other.text[:_CHARS_BESIDE], _WEIGHT_BESIDE)
             for other in others[:_MOST_DOCUMENTS]
         ),
+        _Source(context.habits, _WEIGHT_HABITS),
     ]
     places = _places(sources, tokens, begun)
     followers = {length: _begun(sources, found, begun) for length, found in places.items()}

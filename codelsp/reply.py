@@ -28,6 +28,8 @@ class Insertion:
     model: str
     warnings: tuple[str, ...] = ()
     """Why steps have flagged it, for people."""
+    public_source: str = ""
+    """The public repository that it copies, with its license; empty if none is known."""
 
 
 def place(candidate: Candidate, context: CompletionContext, model: str) -> Insertion:
@@ -54,4 +56,5 @@ def place(candidate: Candidate, context: CompletionContext, model: str) -> Inser
         model=model,
         # A step may have cut off what was flagged.
         warnings=insecurities(candidate, context) if candidate.warnings else (),
+        public_source=candidate.public_source,
     )

@@ -42,6 +42,9 @@ class Candidate:
     sureness: tuple[tuple[int, float], ...] = ()
     """After each token as generated: visible characters, and log-probability, so far."""
 
+    public_source: str = ""
+    """The public repository that it copies, with its license; empty if none is known."""
+
     @property
     def mean_log_prob(self) -> float | None:
         """Mean log-probability of a token (Chen et al. 2021, section 3.2), or None if unknown."""

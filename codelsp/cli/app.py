@@ -9,6 +9,7 @@ import typer
 
 from codelsp import __version__
 from codelsp.cli import (
+    adapt,
     bench,
     complete,
     corpus,
@@ -18,6 +19,7 @@ from codelsp.cli import (
     evaluate,
     export,
     generate,
+    habits,
     interact,
     models,
     playground,
@@ -62,6 +64,8 @@ app.command("settings")(settings.settings)
 app.add_typer(corpus.app)
 app.add_typer(tokenizer.app)
 app.add_typer(train.app)
+app.command("adapt")(adapt.adapt)
+app.command("habits")(habits.habits)
 app.command("export")(export.export)
 app.add_typer(evaluate.app)
 

@@ -130,6 +130,35 @@ def _run_on(
         console.print(f"The jobs are in the queue; {file} is there at the end.")
 
 
+@app.command("fingerprints")
+def fingerprints(
+    corpus: Annotated[Path, typer.Argument(help="Folder of the corpus.")],
+    output: Annotated[
+        Path, typer.Option("--output", "-o", help="File to write: public-code.fuse.")
+    ] = Path("public-code.fuse"),
+) -> None:
+    """Write an index of the corpus's code, by which suggestions are checked for copies of it."""
+    from rich.console import Console
+    from rich.progress import Progress
+
+    from codelsp.training.public_code import index_corpus
+
+    console = Console(stderr=True)
+    with Progress(console=console) as bar:
+        task = bar.add_task("reading", total=None)
+        made = index_corpus(
+            corpus,
+            output,
+            lambda n, tokens: bar.update(task, description=f"{n:,} files, {tokens:,} tokens"),
+        )
+    console.print(
+        f"{output}: {made.n_runs:,} runs of {made.n_tokens:,} tokens in {made.n_documents:,} files,"
+        f" {made.n_bytes / 1e6:.1f} MB; {made.n_common:,} runs that many repositories share are"
+        " left out",
+        highlight=False,
+    )
+
+
 @app.command("show")
 def show(folder: Annotated[Path, typer.Argument(help="Folder of the corpus.")]) -> None:
     """Show what a corpus holds and what was left out."""

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from codelsp.cli import evaluate_samples
+from codelsp.cli import evaluate_copies, evaluate_samples
 from codelsp.cli.measuring import (
     DEFAULT_OUTPUT,
     Engine,
@@ -37,6 +37,7 @@ _FILES_OF_PACKAGE = 12
 app = typer.Typer(name="evaluate", help="Measure a model, and the whole pipeline around it.")
 app.command("humaneval")(evaluate_samples.humaneval)
 app.command("ranking")(evaluate_samples.ranking)
+app.command("copies")(evaluate_copies.copies)
 
 
 @app.command("loss")
@@ -330,6 +331,7 @@ def report(
             "ranking",
             "docstrings",
             "loss",
+            "copies",
             "threshold",
         )
         if (folder / f"{name}.md").is_file()

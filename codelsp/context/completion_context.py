@@ -94,6 +94,8 @@ class CompletionContext:
     """Text from the cursor to the end of the line, line end excluded."""
     others: tuple[DocumentSnapshot, ...] = ()
     """The other open documents that may be looked at, most recent first."""
+    habits: str = ""
+    """What the user writes elsewhere: text of the project, and accepted completions at its end."""
 
     @property
     def offset(self) -> int:

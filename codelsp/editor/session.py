@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING
 
 from codelsp.document.store import DocumentStore
 from codelsp.editor.handed_out import HandedOut
-from codelsp.editor.workspace import root_of
+from codelsp.editor.workspace import path_of, root_of
+from codelsp.model_store.adapted import with_adapted_model
 from codelsp.pipeline.completer import Completer
 
 if TYPE_CHECKING:
@@ -28,7 +29,8 @@ class Session:
         self.encoding: PositionEncoding = greeting.client.encoding
         self.roots = greeting.roots
         self.layers = greeting.layers
-        self.settings = greeting.settings
+        self._chosen = greeting.settings
+        self.settings = self._for_workspace(greeting.settings)
         self.problems: tuple[Problem, ...] = greeting.problems
         self.store = DocumentStore()
         self.handed_out = HandedOut()
@@ -51,8 +53,22 @@ class Session:
 
     async def read_settings_again(self) -> tuple[Problem, ...]:
         """Put the settings together anew, work by them, and return problems not known before."""
-        self.settings, problems = self.layers.read()
+        self._chosen, problems = self.layers.read()
+        self.settings = self._for_workspace(self._chosen)
         fresh = tuple(problem for problem in problems if problem not in self.problems)
         self.problems = problems
         await self.completer.update_settings(self.settings)
         return fresh
+
+    @property
+    def has_other_model(self) -> bool:
+        """Whether a model was adapted to the workspace, or taken back, since the last look."""
+        return self._for_workspace(self._chosen).model != self.settings.model
+
+    def _for_workspace(self, settings: Settings) -> Settings:
+        """Return ``settings`` with the model that was adapted to the workspace, if one was.
+
+        With several folders open none is taken: each has a right to its own.
+        """
+        root = path_of(self.roots[0]) if len(self.roots) == 1 else None
+        return with_adapted_model(settings, root)

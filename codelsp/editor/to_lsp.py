@@ -74,7 +74,8 @@ def _completion_item(
         documentation=types.MarkupContent(
             types.MarkupKind.Markdown,
             "".join(f"⚠ {warning}\n\n" for warning in insertion.warnings)
-            + fenced(edit.text, document.language_id),
+            + fenced(edit.text, document.language_id)
+            + _source_line(insertion),
         ),
         # Sorts before letters and digits: nothing else in the list knows the whole line.
         sort_text=f"!{index:02}",
@@ -84,6 +85,12 @@ def _completion_item(
         text_edit=types.TextEdit(_range(edit.start, edit.end, document, session), edit.text),
         command=_accept(insertion),
     )
+
+
+def _source_line(insertion: Insertion) -> str:
+    """Return a line that names the public code that an insertion copies, where it does."""
+    source = insertion.public_source
+    return f"\n\nMatches public code: {source}" if source else ""
 
 
 def _from_word_start(edit: Edit, document: DocumentSnapshot) -> Edit:
@@ -110,6 +117,7 @@ def ghost_text_items(answer: Answer, query: CompletionQuery, session: Session) -
             "score": insertion.score,
             "model": insertion.model,
             "warnings": list(insertion.warnings),
+            **({"publicCode": insertion.public_source} if insertion.public_source else {}),
         }
         for insertion, edit in _edits(answer, query, session)
     ]

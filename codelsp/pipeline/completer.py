@@ -65,6 +65,23 @@ class _Turn:
     is_superseded: bool = False
 
 
+@dataclass(frozen=True)
+class _Issued:
+    """What is remembered of an insertion that was handed out."""
+
+    language_id: str
+    root: str
+    lines: str
+    """As the document has them if it is taken, up to its end."""
+
+
+def _issued(insertion: Insertion, query: CompletionQuery, root: str) -> _Issued:
+    document = query.document
+    line_start = document.line_start(document.line_at(insertion.start))
+    lines = document.text[line_start : insertion.start] + insertion.text
+    return _Issued(document.language_id, root, lines)
+
+
 class Completer:
     """Answers the requests of one session, over its open documents and one engine."""
 
@@ -85,7 +102,7 @@ class Completer:
         self._turns: dict[str, _Turn] = {}
         self._runs: dict[str, Run] = {}
         self._traces: deque[RequestTrace] = deque(maxlen=KEPT_TRACES)
-        self._issued: OrderedDict[str, str] = OrderedDict()
+        self._issued: OrderedDict[str, _Issued] = OrderedDict()
 
     @cached_property
     def author(self) -> Author:
@@ -185,7 +202,9 @@ class Completer:
             tree = tree_with_selection(self._bench.store.tree(query.document), query)
         query = with_selection(query)
         with trace.stage("gather"):
-            context = journey.gather(query, tree, self._bench.others(query, root), root)
+            others = self._bench.others(query, root)
+            habits = self._bench.habits.text(query.document, others, root, self._bench.settings)
+            context = replace(journey.gather(query, tree, others, root), habits=habits)
         trace.facts.update(
             multiline=context.multiline,
             text_kind=context.text_kind.value,
@@ -270,7 +289,7 @@ class Completer:
                 return SUPERSEDED
             insertions = shown
         for insertion in insertions:
-            self._issued[insertion.id] = query.document.language_id
+            self._issued[insertion.id] = _issued(insertion, query, root)
         while len(self._issued) > ISSUED_INSERTIONS:
             self._issued.popitem(last=False)
         if insertions and query.trigger is Trigger.AUTOMATIC:
@@ -319,15 +338,18 @@ class Completer:
     def accepted(self, insertion_id: str, length_chars: int = 0) -> None:
         """The user took an insertion."""
         self._event(Outcome.ACCEPTED, insertion_id, length_chars)
+        issued = self._issued.get(insertion_id)
+        if issued is not None:
+            self._bench.habits.accepted(issued.lines, issued.root, self._bench.settings)
 
     def partially_accepted(self, insertion_id: str, length_chars: int) -> None:
         """The user took the first ``length_chars`` code points of an insertion."""
         self._event(Outcome.PARTIALLY_ACCEPTED, insertion_id, length_chars)
 
     def _event(self, outcome: Outcome, insertion_id: str, length_chars: int) -> None:
-        language_id = self._issued.get(insertion_id)
-        if language_id is not None:
-            self.on_event(InsertionEvent(outcome, insertion_id, language_id, length_chars))
+        issued = self._issued.get(insertion_id)
+        if issued is not None:
+            self.on_event(InsertionEvent(outcome, insertion_id, issued.language_id, length_chars))
 
     def explain_last(self) -> dict[str, Any]:
         """Return the trace of the newest finished request, or an empty one."""
@@ -359,6 +381,7 @@ class Completer:
             return
         self._bench.settings = settings
         self._bench.admission.update(settings)
+        self._bench.habits.clear()
         self._stop_everything()
         self._bench.cache.clear()
         if await self._bench.connection.update(settings):
@@ -374,6 +397,7 @@ class Completer:
     async def close(self) -> None:
         """Stop everything; the shared engine goes on for other windows."""
         self._stop_everything()
+        self._bench.habits.save()
         await self._bench.connection.close()
 
     def _stop_everything(self) -> None:

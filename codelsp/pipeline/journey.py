@@ -26,6 +26,7 @@ from codelsp.engine.port import (
 )
 from codelsp.pipeline.generated import Generated
 from codelsp.pipeline.mixture import mixed
+from codelsp.pipeline.public_check import checked
 from codelsp.prompt.build import PromptBudget, as_text, assemble, plan_prompt
 from codelsp.prompt.fim import choose_layout, layout_named
 from codelsp.prompt.prompt import Prompt, TextPiece
@@ -42,6 +43,7 @@ if TYPE_CHECKING:
     from codelsp.pipeline.pace import Pace
     from codelsp.pipeline.trace import RequestTrace
     from codelsp.prompt.fim import FimLayout
+    from codelsp.public_code.index import PublicCodeIndex
     from codelsp.settings import Settings
 
 DEFAULT_CONTEXT_TOKENS = 1024
@@ -64,6 +66,8 @@ class Journey:
     model: ModelInfo
     settings: Settings
     pace: Pace
+    public_code: PublicCodeIndex | None = None
+    """What suggestions are compared with; None compares with nothing."""
 
     @property
     def layout(self) -> FimLayout:
@@ -237,6 +241,8 @@ class Journey:
                 least = self.settings.threshold
                 alive = [sure_part(candidate, context, least) for candidate in alive]
             ranked = rank(alive, context, self.settings.threshold)
+        with trace.stage("public code"):
+            ranked = checked(ranked, context, self.public_code, self.settings.public_code)
         trace.note_candidates([each for each in cleaned if each.is_dropped])
         trace.note_candidates(ranked)
         best = [candidate for candidate in ranked if not candidate.is_dropped]

@@ -8,8 +8,10 @@ from typing import TYPE_CHECKING
 
 from codelsp.context.completion_context import CompletionQuery, Trigger
 from codelsp.pipeline.cache import AnswerCache
+from codelsp.pipeline.habits import Habits
 from codelsp.pipeline.journey import Journey
 from codelsp.pipeline.pace import Pace
+from codelsp.public_code.shipped import shipped_index
 
 if TYPE_CHECKING:
     from codelsp.document.snapshot import DocumentSnapshot
@@ -31,6 +33,7 @@ class Workbench:
     connection: Connection
     pace: Pace = field(default_factory=Pace)
     cache: AnswerCache = field(default_factory=AnswerCache)
+    habits: Habits = field(default_factory=Habits)
     slots: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(1))
     """One generation at a time for one user: more would only share the same cores."""
 
@@ -45,7 +48,8 @@ class Workbench:
         if connected is None:
             return None
         engine, model = connected
-        return Journey(engine, model, self.settings, self.pace)
+        public_code = shipped_index() if self.settings.public_code != "off" else None
+        return Journey(engine, model, self.settings, self.pace, public_code)
 
     def others(self, query: CompletionQuery, root: str) -> tuple[DocumentSnapshot, ...]:
         """Return the other open documents that may be used as context, most recent first."""

@@ -66,6 +66,12 @@ class Settings:
         " empty means the embedded model.",
         scope=Scope.USER,
     )
+    adapted: bool = _setting(
+        default=True,
+        help_text="Use the model that `codelsp adapt` has tuned on the workspace, where there is"
+        " one; it stands in for `model`.",
+        scope=Scope.USER,
+    )
     fim_layout: str = _setting(
         default="auto",
         help_text="Fill-in-the-middle layout; `auto` chooses it from the model's special tokens.",
@@ -144,6 +150,25 @@ class Settings:
         default=True,
         help_text="Complete also by what the open documents say elsewhere; it weighs the model's"
         " own words, and needs no model.",
+    )
+    project_words: bool = _setting(
+        default=False,
+        help_text="Let `recall` read the workspace's other files, too: not ignored ones, not"
+        " secrets. The model does not see them.",
+        scope=Scope.USER,
+    )
+    remember_accepted: bool = _setting(
+        default=False,
+        help_text="Keep lines that were completed and taken, in a small local file a workspace, and"
+        " let `recall` know them; `codelsp habits --forget` deletes them.",
+        scope=Scope.USER,
+    )
+    public_code: str = _setting(
+        default="flag",
+        help_text="Suggestions that copy public code word by word: `flag` names repository and"
+        " license, `hide` does not offer them, `off` does not look.",
+        choices=("off", "flag", "hide"),
+        scope=Scope.USER,
     )
     disabled_languages: tuple[str, ...] = _setting(
         default=(), help_text="Language ids without completions."

@@ -9,6 +9,7 @@ from codelsp.errors import TrainingError
 from codelsp.model_store.hub import transformers_folder
 from codelsp.training.holes import FILE as HOLES
 from codelsp.training.holes import read_holes
+from codelsp.training.lora import with_adapters
 from codelsp.training.model import load_model, new_model
 from codelsp.training.new_tokens import grow_model
 from codelsp.training.objective import Objective
@@ -120,7 +121,11 @@ def fresh_model(recipe: Recipe, tokenizer: Tokenizer, objective: Objective) -> P
         model.config.pad_token_id = objective.pad_id
         if model.config.vocab_size < tokenizer.get_vocab_size():
             raise TrainingError(f"{recipe.start_from} has fewer tokens than {recipe.tokenizer}")
+        if recipe.lora_rank:
+            return with_adapters(model, recipe.lora_rank)
         return model
+    if recipe.lora_rank:
+        raise TrainingError("adapters (`lora_rank`) need a model to start from (`start_from`)")
     shape = recipe.shape
     if recipe.size == "tiny":  # a dry run takes any tokenizer
         shape = replace(shape, vocabulary=tokenizer.get_vocab_size())

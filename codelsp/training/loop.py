@@ -81,6 +81,26 @@ class Run:
         checkpoints.restore(found[-1], self.model, self._optimizer)
         return replace(state, recipe=self._recipe.facts())
 
+    def observe(self, observers: Sequence[Observer]) -> None:
+        """Let more listeners hear what happens, those that need the run itself."""
+        if self._machine.is_first:
+            self._observers.extend(observers)
+
+    @property
+    def is_stopping(self) -> bool:
+        """Whether a signal has asked the run to end after its step."""
+        return self._stop.is_set()
+
+    @property
+    def planned(self) -> float:
+        """How long the schedule is, in its own unit."""
+        return self._recipe.schedule.total
+
+    @property
+    def is_finished(self) -> bool:
+        """Whether the schedule has come to its end."""
+        return self._is_over()
+
     def train(self, limits: Limits = NO_LIMITS) -> RunState:
         """Train until the schedule, a limit or a signal ends it; return how far it came.
 

@@ -121,7 +121,8 @@ class _HeadLoss(torch.autograd.Function):
         states, matrix = hidden.to(dtype), head.to(dtype)
         needs_gradient = ctx.needs_input_grad[0]
         hidden_gradient = torch.empty_like(states) if needs_gradient else None
-        head_gradient = torch.zeros_like(head, dtype=torch.float32) if needs_gradient else None
+        trains_head = ctx.needs_input_grad[1]
+        head_gradient = torch.zeros_like(head, dtype=torch.float32) if trains_head else None
         weighted = torch.zeros((), device=hidden.device)
         nats = torch.zeros((), device=hidden.device)
         for start in range(0, len(targets), _CHUNK):
@@ -130,9 +131,10 @@ class _HeadLoss(torch.autograd.Function):
                 states[part] @ matrix.T, targets[part], objective
             )
             weighted, nats = weighted + part_weighted, nats + part_nats
-            if hidden_gradient is not None and head_gradient is not None:
-                gradient = gradient.to(dtype)
+            gradient = gradient.to(dtype)
+            if hidden_gradient is not None:
                 hidden_gradient[part] = gradient @ matrix
+            if head_gradient is not None:
                 head_gradient += (gradient.T @ states[part]).float()
         ctx.gradients = (hidden_gradient, head_gradient)
         ctx.dtypes = (hidden.dtype, head.dtype)
@@ -140,13 +142,13 @@ class _HeadLoss(torch.autograd.Function):
         return weighted, nats
 
     @staticmethod
-    def backward(ctx: Any, scale: Tensor, _: Tensor) -> tuple[Tensor, Tensor, None, None]:
+    def backward(ctx: Any, scale: Tensor, _: Tensor) -> tuple[Tensor, Tensor | None, None, None]:
         """Return the gradients that ``forward`` made, times ``scale``."""
         hidden_gradient, head_gradient = ctx.gradients
         hidden_dtype, head_dtype = ctx.dtypes
         return (
             (hidden_gradient * scale).to(hidden_dtype),
-            (head_gradient * scale).to(head_dtype),
+            None if head_gradient is None else (head_gradient * scale).to(head_dtype),
             None,
             None,
         )

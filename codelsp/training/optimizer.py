@@ -17,8 +17,8 @@ if TYPE_CHECKING:
     from torch import Tensor, nn
 
 _MATRIX = 2
-_OUTER = ("embed", "lm_head", "wte", "wpe")
-"""What names of embeddings and heads have in them; the last two are GPT-2's."""
+_OUTER = ("embed", "lm_head", "wte", "wpe", "lora_")
+"""What names of embeddings, heads and adapters have in them; ``wte`` and ``wpe`` are GPT-2's."""
 
 
 @dataclass(frozen=True)
@@ -116,10 +116,15 @@ class Optimizer:
 
 
 def _divided(model: nn.Module) -> tuple[dict[str, nn.Parameter], dict[str, nn.Parameter]]:
-    """Return Muon's parameters and AdamW's, by name."""
+    """Return Muon's parameters and AdamW's, by name; frozen ones are nobody's.
+
+    Adapters are AdamW's: half of them begin as zeros, whose direction says nothing to Muon.
+    """
     matrices: dict[str, nn.Parameter] = {}
     others: dict[str, nn.Parameter] = {}
     for name, parameter in model.named_parameters():
+        if not parameter.requires_grad:
+            continue
         is_inner = parameter.ndim == _MATRIX and not any(part in name for part in _OUTER)
         (matrices if is_inner else others)[name] = parameter
     return matrices, others

@@ -70,6 +70,8 @@ class Recipe:
     """A name from ``model.SHAPES``; not used with ``start_from``."""
     start_from: str = ""
     """A Hugging Face model to go on from, a folder or a name; empty means from scratch."""
+    lora_rank: int = 0
+    """Of low-rank adapters on every matrix, which alone are trained then; 0 trains the model."""
     optimizer: OptimizerSettings = field(default_factory=OptimizerSettings)
     batch: Batch = field(default_factory=Batch)
     cadence: Cadence = field(default_factory=Cadence)
@@ -107,7 +109,7 @@ class Recipe:
         return facts
 
 
-_UNCHANGEABLE = ("name", "size", "start_from", "seed", "batch", "tokenizer")
+_UNCHANGEABLE = ("name", "size", "start_from", "lora_rank", "seed", "batch", "tokenizer")
 
 
 def read_recipe(file: Path) -> Recipe:

@@ -1,0 +1,1 @@
+"""The embedded model, tuned on the user's own repository, on the user's own machine."""
