@@ -45,19 +45,23 @@ def test_its_own_workspace_gets_it_another_does_not(tmp_path: Path) -> None:
     assert session().settings.model == ""
 
 
+def knows_better(running: Session) -> bool:
+    return running.has_other_model
+
+
 async def test_a_running_server_takes_it_and_gives_it_back(tmp_path: Path) -> None:
     root = tmp_path / "project"
     root.mkdir()
     running = session(root)
-    assert not running.has_other_model
+    assert not knows_better(running)
 
     name = adopted(root)
-    assert running.has_other_model
+    assert knows_better(running)
     await running.read_settings_again()
     assert Path(running.settings.model).stem == name
-    assert not running.has_other_model
+    assert not knows_better(running)
 
     undo(root)
-    assert running.has_other_model
+    assert knows_better(running)
     await running.read_settings_again()
     assert running.settings.model == ""
