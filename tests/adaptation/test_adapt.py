@@ -33,6 +33,7 @@ from codelsp.model_store.places import DEFAULT_MODEL, embedded_dir  # noqa: E402
 from codelsp.settings import Settings  # noqa: E402
 from codelsp.training.checkpoint import checkpoints_in  # noqa: E402
 from codelsp.training.model import Shape, new_model  # noqa: E402
+from codelsp.training.recipe import Batch  # noqa: E402
 from codelsp.training.release import Release, release  # noqa: E402
 from tests.adaptation.repositories import library, write_repository  # noqa: E402
 
@@ -63,6 +64,8 @@ class Silent:
 def _home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("CODELSP_HOME", str(tmp_path / "home"))
     monkeypatch.setattr("codelsp.adaptation.tuning.CONTEXT", 128)
+    # Many short steps: the first one is never all of a run, however busy the machine is.
+    monkeypatch.setattr("codelsp.adaptation.tuning._BATCH", Batch(tokens=256, micro_rows=2))
 
 
 @pytest.fixture(scope="module")
@@ -176,7 +179,7 @@ def test_a_signal_while_training_ends_it_and_the_run_goes_on_later(
     import signal
 
     decided(monkeypatch, 0.05)
-    plan = replace(plan, epochs=8)
+    plan = replace(plan, minutes=0.5)
 
     class Killing(Silent):
         def step(self, report: Any, seconds: float) -> None:
