@@ -179,8 +179,8 @@ def test_the_pages_recipe_for_vim_pack_installs_the_plugin(tmp_path: Path) -> No
     repository = tmp_path / "repository"
     shutil.copytree(ROOT / "editors" / "neovim", repository / "editors" / "neovim")
     git = ["git", "-C", str(repository), "-c", "user.name=x", "-c", "user.email=x@example.org"]
-    for command in (["init", "-q"], ["add", "."], ["commit", "-q", "-m", "all of it"]):
-        subprocess.run([*git, *command], check=True)
+    for step in (["init", "-q"], ["add", "."], ["commit", "-q", "-m", "all of it"]):
+        subprocess.run([*git, *step], check=True)
     page = (ROOT / "docs" / "how-to" / "neovim.md").read_text("utf-8")
     (recipe,) = re.findall(r"```lua\n(vim\.pack\.add.*?)```", page, re.DOTALL)
     command = json.dumps(scripted(tmp_path, WRITES))
