@@ -1,5 +1,5 @@
 // Makes media/typing.gif, the moving picture of the README, from a real run:
-// CODELSP_CODE_SERVER=... CODELSP_PYTHON=... CODELSP_VSIX=... npm run picture
+// CODELSP_CODE_SERVER=... CODELSP_PYTHON=... CODELSP_EXTENSIONS=... npm run picture
 
 import fs from 'node:fs';
 import path from 'node:path';

@@ -1,8 +1,8 @@
 // A real VS Code in a real browser: code-server in a process of its own, its page in Chromium.
 //
 // Run by `tests/e2e/vscode/test_vscode.py`, which sets CODELSP_CODE_SERVER (the folder of
-// `.ci/code-server.sh`), CODELSP_PYTHON (a Python with codelsp), CODELSP_VSIX (the packed
-// extension), CODELSP_WHEEL, and CODELSP_ARTIFACTS, where screenshots go.
+// `.ci/code-server.sh`), CODELSP_PYTHON (a Python with codelsp), CODELSP_EXTENSIONS (a folder in
+// which the packed extension is installed), CODELSP_WHEEL, and CODELSP_ARTIFACTS, where screenshots go.
 
 import { spawn } from 'node:child_process';
 import fs from 'node:fs';
@@ -14,7 +14,6 @@ import path from 'node:path';
 const EDITORS = process.env.CODELSP_CODE_SERVER;
 export const { chromium } = createRequire(path.join(EDITORS, 'package.json'))('playwright-core');
 export const PYTHON = process.env.CODELSP_PYTHON;
-export const VSIX = process.env.CODELSP_VSIX;
 export const ROOT = path.resolve(import.meta.dirname, '../../..');
 export const PATIENCE_MS = Number(process.env.CODELSP_PATIENCE_MS ?? 120_000);
 const ENTRY = path.join(EDITORS, 'node_modules/code-server/out/node/entry.js');
@@ -38,7 +37,7 @@ const QUIET = {
 
 /** A VS Code with one workspace, and whatever pages look at it. */
 export class Editor {
-  static async start({ settings = {}, files = {}, server = 'real', extensions = [VSIX], folders = [], env = {} } = {}) {
+  static async start({ settings = {}, files = {}, server = 'real', folders = [], env = {} } = {}) {
     const editor = new Editor();
     editor.home = fs.mkdtempSync(path.join(os.tmpdir(), 'codelsp-vscode-'));
     editor.folder = path.join(editor.home, 'project');
@@ -47,13 +46,13 @@ export class Editor {
       fs.writeFileSync(path.join(editor.folder, name), text);
     }
     const own = server === 'none' ? {} : { 'codelsp.server.path': editor.#program(server) };
-    editor.configure({ ...QUIET, ...own, ...settings });
+    editor.configure({ ...own, ...settings });
     editor.env = {
       ...process.env, HOME: editor.home, CODELSP_HOME: path.join(editor.home, 'codelsp'), ...env,
     };
-    for (const extension of extensions) {
-      await editor.#run('--install-extension', extension);
-    }
+    fs.cpSync(process.env.CODELSP_EXTENSIONS, path.join(editor.home, 'extensions'), { recursive: true });
+    // Without its list of what is installed, VS Code looks for itself what is there.
+    fs.rmSync(path.join(editor.home, 'extensions', 'extensions.json'), { force: true });
     for (const folder of folders) {
       fs.cpSync(folder, path.join(editor.home, 'extensions', path.basename(folder)), { recursive: true });
     }
@@ -70,16 +69,21 @@ export class Editor {
     for (const place of ['User', 'Machine']) {
       const folder = path.join(this.home, 'data', place);
       fs.mkdirSync(folder, { recursive: true });
-      fs.writeFileSync(path.join(folder, 'settings.json'), JSON.stringify(settings, null, 2));
+      fs.writeFileSync(path.join(folder, 'settings.json'), JSON.stringify({ ...QUIET, ...settings }, null, 2));
     }
   }
 
   /** The program that is set as the server: a script, so that the tests decide what it does. */
   #program(server) {
     const file = path.join(this.home, 'codelsp-server');
-    const command = server === 'real' ? `exec ${PYTHON} -m codelsp "$@"` : server;
-    fs.writeFileSync(file, `#!/bin/sh\ncd ${ROOT}\n${command}\n`, { mode: 0o755 });
+    this.serve(server);
     return file;
+  }
+
+  /** From the next start on, this is the server. */
+  serve(server) {
+    const command = server === 'real' ? `exec ${PYTHON} -m codelsp "$@"` : server;
+    fs.writeFileSync(path.join(this.home, 'codelsp-server'), `#!/bin/sh\ncd ${ROOT}\n${command}\n`, { mode: 0o755 });
   }
 
   #killAll() {
@@ -90,16 +94,6 @@ export class Editor {
   #spawn(...args) {
     const folders = ['--user-data-dir', path.join(this.home, 'data'), '--extensions-dir', path.join(this.home, 'extensions')];
     return spawn(path.join(EDITORS, 'bin/node'), [ENTRY, ...folders, ...args], { env: this.env });
-  }
-
-  #run(...args) {
-    return new Promise((resolve, reject) => {
-      const child = this.#spawn(...args);
-      let output = '';
-      child.stdout.on('data', (text) => { output += text; });
-      child.stderr.on('data', (text) => { output += text; });
-      child.on('close', (code) => (code === 0 ? resolve(output) : reject(new Error(output))));
-    });
   }
 
   /** Open a window; each has a browser profile of its own. */

@@ -1,11 +1,10 @@
 // The model that ships, the server as it is installed, and the figures that people feel.
 
 import assert from 'node:assert/strict';
-import fs from 'node:fs';
 import path from 'node:path';
 import { afterEach, test } from 'node:test';
 
-import { Editor, median, noteFigure, until } from './harness.mjs';
+import { Editor, median, noteFigure } from './harness.mjs';
 
 const SHELF = `class Shelf:
     def __init__(self, name, size):
@@ -21,23 +20,15 @@ const TYPED = '        self.books.append(book)\n\n    def remove(self, book):\n'
 const LATENCY_BUDGET_MS = 150;
 const SLACK = Number(process.env.CODELSP_BUDGET_SLACK ?? 1);
 
+// Keys type their own indentation and brackets here, so that every key is one letter.
+const SETTINGS = { 'codelsp.threshold': 0, 'editor.autoIndent': 'none', 'editor.autoClosingBrackets': 'never', 'editor.quickSuggestions': 'off' };
+
 let editor;
+let ownMedian;
 
-afterEach(() => editor?.stop());
-
-test('two windows: two servers, one engine', async () => {
-  editor = await Editor.start({ files: { 'one.py': SHELF, 'two.py': SHELF }, settings: { 'codelsp.threshold': 0 } });
-  for (const name of ['one.py', 'two.py']) {
-    const window = await editor.window(name);
-    await window.awaitStatus(/codelsp-/);
-    await window.press('Control+End');
-    await window.type('        self.b');
-    await window.awaitGhost();
-    await window.shot(`real-${name}`);
-  }
-
-  assert.equal(editor.serverPids('--stdio').filter((pid) => editor.isPython(pid)).length, 2);
-  assert.equal(editor.serverPids('codelsp.engine.host').length, 1);
+afterEach(async () => {
+  await editor?.stop();
+  editor = undefined;
 });
 
 /**
@@ -71,44 +62,34 @@ async function latencies(window, text) {
   return window.page.evaluate(() => globalThis.samples);
 }
 
-test('from the key to ghost text on the screen, beyond what the editor itself waits', { timeout: 300_000 }, async () => {
-  const files = { 'shelf.py': SHELF };
-  // Keys type their own indentation and brackets here, so that every key is one letter.
-  const settings = { 'codelsp.threshold': 0, 'editor.autoIndent': 'none', 'editor.autoClosingBrackets': 'never', 'editor.quickSuggestions': 'off' };
-  const instant = path.join(import.meta.dirname, 'instant');
-  const medians = {};
-  for (const [name, options] of Object.entries({ instant: { server: 'none', extensions: [], folders: [instant] }, codelsp: {} })) {
-    editor = await Editor.start({ files, settings, ...options });
-    const window = await editor.window('shelf.py');
-    await (name === 'codelsp' ? window.awaitStatus(/codelsp-/) : undefined);
-    await window.press('Control+End');
-    await latencies(window, '    ');
-    const samples = await latencies(window, TYPED.slice(4));
-    assert.ok(samples.length > 10, `${name}: ghost text after ${samples.length} of ${TYPED.length} keys`);
-    medians[name] = median(samples);
-    await editor.stop();
-    editor = undefined;
-  }
-
-  const beyond = medians.codelsp - medians.instant;
-  noteFigure('key to ghost text in VS Code, median', `${medians.codelsp.toFixed(0)} ms, of which the editor's own ${medians.instant.toFixed(0)} ms`);
-  assert.ok(beyond <= LATENCY_BUDGET_MS * SLACK, `${beyond.toFixed(0)} ms`);
-});
+/** The median of the latencies in a file, from its end on. */
+async function medianLatency(window, name) {
+  await window.open(name);
+  await window.press('Control+End');
+  await latencies(window, '    ');
+  const samples = await latencies(window, TYPED.slice(4));
+  assert.ok(samples.length > 10, `${name}: ghost text after ${samples.length} of ${TYPED.length} keys`);
+  return median(samples);
+}
 
 test('from nothing to the first ghost text, with one click', { timeout: 600_000 }, async () => {
-  const wheel = process.env.CODELSP_WHEEL;
   editor = await Editor.start({
-    files: { 'shelf.py': SHELF },
+    files: { 'shelf.py': SHELF, 'instant.py': SHELF },
     server: 'none',
-    settings: { 'codelsp.server.package': wheel, 'codelsp.threshold': 0 },
+    settings: { ...SETTINGS, 'codelsp.server.package': process.env.CODELSP_WHEEL },
+    folders: [path.join(import.meta.dirname, 'instant')],
     // Without a codelsp on the PATH.
     env: { PATH: '/usr/local/bin:/usr/bin:/bin' },
   });
   const window = await editor.window();
-  const began = Date.now();
-
   await window.awaitNotification(/codelsp needs its server/);
   await window.shot('first-start');
+  // How long VS Code itself takes, while ours is not there yet.
+  ownMedian = await medianLatency(window, 'instant.py');
+  await window.page.reload(); // Escape has put the question away.
+  await window.awaitNotification(/codelsp needs its server/);
+  const began = Date.now();
+
   await window.click(/^Install$/);
   await window.open('shelf.py');
   await window.press('Control+End');
@@ -117,7 +98,27 @@ test('from nothing to the first ghost text, with one click', { timeout: 600_000 
   await window.awaitGhost();
 
   const seconds = (Date.now() - began) / 1000;
-  noteFigure('VS Code, from an open window to the first ghost text, server to be installed', `${seconds.toFixed(0)} s`);
+  noteFigure('VS Code, from the click to the first ghost text, server to be installed', `${seconds.toFixed(0)} s`);
   await window.shot('first-ghost-text');
   assert.ok(seconds <= 90 * SLACK, `${seconds} s`);
+});
+
+test('two windows, one engine; and how soon after a key ghost text is there, beyond what the editor itself takes', { timeout: 300_000 }, async () => {
+  editor = await Editor.start({ files: { 'one.py': SHELF, 'two.py': SHELF, 'shelf.py': SHELF }, settings: SETTINGS });
+  let window;
+  for (const name of ['one.py', 'two.py']) {
+    window = await editor.window(name);
+    await window.awaitStatus(/codelsp-/);
+    await window.press('Control+End');
+    await window.type('        self.b');
+    await window.awaitGhost();
+    await window.shot(`real-${name}`);
+  }
+  assert.equal(editor.serverPids('--stdio').filter((pid) => editor.isPython(pid)).length, 2);
+  assert.equal(editor.serverPids('codelsp.engine.host').length, 1);
+
+  const whole = await medianLatency(window, 'shelf.py');
+
+  noteFigure('key to ghost text in VS Code, median', `${whole.toFixed(0)} ms, of which the editor's own ${ownMedian.toFixed(0)} ms`);
+  assert.ok(whole - ownMedian <= LATENCY_BUDGET_MS * SLACK, `${whole} ms, without codelsp ${ownMedian} ms`);
 });

@@ -60,6 +60,17 @@ def vsix() -> Path:
 
 
 @pytest.fixture(scope="session")
+def extensions(code_server: Path, vsix: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder of extensions in which VS Code itself has installed ours; each test copies it."""
+    home = tmp_path_factory.mktemp("extensions")
+    entry = code_server / "node_modules" / "code-server" / "out" / "node" / "entry.js"
+    folders = ["--user-data-dir", str(home / "data"), "--extensions-dir", str(home / "extensions")]
+    command = [str(NODE), str(entry), *folders, "--install-extension", str(vsix)]
+    _run(command, home, {"HOME": str(home)})
+    return home / "extensions"
+
+
+@pytest.fixture(scope="session")
 def page() -> None:
     """The playground's page, built."""
     npm = shutil.which("npm")
@@ -100,11 +111,13 @@ def test_the_extension_is_type_correct_and_its_own_tests_pass(vsix: Path) -> Non
 @pytest.mark.timeout(900)
 @pytest.mark.usefixtures("page")
 @pytest.mark.parametrize("name", sorted(path.name for path in HERE.glob("*.test.mjs")))
-def test_in_the_page(name: str, code_server: Path, vsix: Path, wheel: Path, artifacts: str) -> None:
+def test_in_the_page(
+    name: str, code_server: Path, extensions: Path, wheel: Path, artifacts: str
+) -> None:
     environment = {
         "CODELSP_CODE_SERVER": str(code_server),
         "CODELSP_PYTHON": sys.executable,
-        "CODELSP_VSIX": str(vsix),
+        "CODELSP_EXTENSIONS": str(extensions),
         "CODELSP_WHEEL": str(wheel),
         "CODELSP_ARTIFACTS": artifacts,
         "CODELSP_BUDGET_SLACK": str(TIME_SLACK),
