@@ -35,7 +35,7 @@ KEYS = (
 )
 
 
-# FIXME: not kept yet: on 2 busy cores it takes 7 ms in the median and 12 at p95.  What it takes now
+# FIXME: not kept yet: on 2 cores of a shared host it takes 11 to 18 ms at p95.  What it takes now
 # is held, so that it does not grow meanwhile; `codelsp bench` shows it against its budget.
 NOT_KEPT = {"all_but_engine": 12.0}
 
