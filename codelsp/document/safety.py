@@ -59,4 +59,4 @@ def _to_look_at(text: str, edits: Sequence[Edit] | None) -> str:
 
 def is_harmless(text: str) -> bool:
     """Whether ``text``, put into a parsable document, holds nothing that may make it unparsable."""
-    return "\0" not in text and not _CONTROL.search(text)
+    return not _CONTROL.search(text)

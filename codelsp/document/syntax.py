@@ -138,21 +138,19 @@ class SyntaxTree:
         document.  ``around`` are offsets of the document as it would be; None as for ``with_edit``.
         """
         splice = Splice(self.document, start, end, text)
-        if not splice.is_simple or self._types.unsafe_line:
-            tree = self.with_edit(start, end, text)
-            return None if tree is None else tree.error_count(*around)
-        edits = [splice.edit()]
-        if not self._is_long:
-            whole = parse_text(self._grammar, splice, _EDIT_BUDGET_MS, tell(self._whole, edits))
-            return None if whole is None else error_count(whole.root_node, *around)
-        self._aim(start, end)
-        focus = self._focus.told(edits) if self._focus is not None else None
-        if focus is not None:
-            focus = parse_focus(self._grammar, splice, focus.gaps, _EDIT_BUDGET_MS, focus.tree)
-            if focus is None:
-                return None
-            if focus.holds(*around):
-                return error_count(focus.tree.root_node, *around)
+        if splice.is_simple and not self._types.unsafe_line:
+            edits = [splice.edit()]
+            if not self._is_long:
+                whole = parse_text(self._grammar, splice, _EDIT_BUDGET_MS, tell(self._whole, edits))
+                return None if whole is None else error_count(whole.root_node, *around)
+            self._aim(start, end)
+            focus = self._focus.told(edits) if self._focus is not None else None
+            if focus is not None:
+                found = parse_focus(self._grammar, splice, focus.gaps, _EDIT_BUDGET_MS, focus.tree)
+                if found is None:
+                    return None
+                if found.holds(*around):
+                    return error_count(found.tree.root_node, *around)
         tree = self.with_edit(start, end, text)
         return None if tree is None else tree.error_count(*around)
 
