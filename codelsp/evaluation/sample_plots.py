@@ -63,9 +63,7 @@ def _ranking(figures: Sequence[Mapping[str, Any]]) -> Drawing:
         ]
         _line(axes, own, "k", f"{model}, T {temperature:g}: {way}")
     axes.set_xscale("log")
-    axes.set_xlabel("k")
-    axes.set_ylabel("%")
-    axes.legend(fontsize="small")
+    _label(axes, "k")
     return drawing
 
 
@@ -75,9 +73,7 @@ def _against_k(figures: Sequence[Mapping[str, Any]]) -> Drawing:
         own = [f for f in figures if (f["model"], f["temperature"]) == (model, temperature)]
         _line(axes, own, "k", f"{model}, T {temperature:g}")
     axes.set_xscale("log")
-    axes.set_xlabel("k")
-    axes.set_ylabel("%")
-    axes.legend(fontsize="small")
+    _label(axes, "k")
     return drawing
 
 
@@ -86,10 +82,15 @@ def _against_temperature(figures: Sequence[Mapping[str, Any]]) -> Drawing:
     for model, k in dict.fromkeys((f["model"], f["k"]) for f in figures):
         own = [f for f in figures if (f["model"], f["k"]) == (model, k)]
         _line(axes, sorted(own, key=lambda f: f["temperature"]), "temperature", f"{model}, k = {k}")
-    axes.set_xlabel("temperature")
+    _label(axes, "temperature")
+    return drawing
+
+
+def _label(axes: Any, along: str) -> None:
+    """Say what is drawn: percentages along ``along``, and which line is which."""
+    axes.set_xlabel(along)
     axes.set_ylabel("%")
     axes.legend(fontsize="small")
-    return drawing
 
 
 def _line(axes: Any, figures: Sequence[Mapping[str, Any]], along: str, label: str) -> None:
