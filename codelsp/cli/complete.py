@@ -13,6 +13,7 @@ from rich.table import Table
 from rich.text import Text
 
 from codelsp.cli.ghost_text import ghosted_code
+from codelsp.cli.options import EngineOption, ModelOption  # noqa: TC001  # typer reads annotations
 from codelsp.cli.place import offset_of, parse_place, read_document
 from codelsp.cli.session import (
     Invocation,
@@ -56,12 +57,8 @@ def complete(
     candidates: Annotated[
         int | None, typer.Option("--n", min=1, max=10, help="Candidates to generate.")
     ] = None,
-    engine: Annotated[
-        str | None, typer.Option(help="auto, llama.cpp, torch, or the URL of a server.")
-    ] = None,
-    model: Annotated[
-        str | None, typer.Option(help="A model's name, folder, GGUF file, or id at the URL.")
-    ] = None,
+    engine: EngineOption = None,
+    model: ModelOption = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON for programs.")] = False,
     automatic: Annotated[
         bool, typer.Option("--automatic", help="Ask as typing does: one answer above threshold.")

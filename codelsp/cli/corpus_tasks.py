@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from codelsp.cli.measuring import Engine, progress, subjects_of
+from codelsp.cli.measuring import progress, subjects_of
+from codelsp.cli.options import EngineOption  # noqa: TC001  # typer reads annotations
 from codelsp.cli.session import make_console
 from codelsp.errors import EvaluationError
 
@@ -34,7 +35,7 @@ def problems(
         typer.Option(min=0, help="Keep what one of so many samples solves; 0 asks no model."),
     ] = 0,
     model: Annotated[str | None, typer.Option(help="A model's name, folder or GGUF file.")] = None,
-    engine: Engine = None,
+    engine: EngineOption = None,
 ) -> None:
     """Make problems of repositories' own tests, and of exercises, each proven in the sandbox."""
     from codelsp.evaluation.problems import (

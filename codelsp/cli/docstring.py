@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from codelsp.cli.options import EngineOption, ModelOption  # noqa: TC001  # typer reads annotations
 from codelsp.cli.place import offset_of, read_document
 from codelsp.cli.session import (
     Invocation,
@@ -43,12 +44,8 @@ def docstring(
     candidates: Annotated[
         int, typer.Option("--n", min=1, max=20, help="Candidates to write and rank.")
     ] = 3,
-    engine: Annotated[
-        str | None, typer.Option(help="auto, llama.cpp, torch, or the URL of a server.")
-    ] = None,
-    model: Annotated[
-        str | None, typer.Option(help="A model's name, folder, GGUF file, or id at the URL.")
-    ] = None,
+    engine: EngineOption = None,
+    model: ModelOption = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON for programs.")] = False,
     write: Annotated[
         bool, typer.Option("--write", help="Write the best one into the file.")

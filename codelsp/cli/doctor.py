@@ -25,6 +25,7 @@ from codelsp.cli.checks import (
     check_tokens,
     check_torch,
 )
+from codelsp.cli.options import EngineOption, ModelOption  # noqa: TC001  # typer reads annotations
 from codelsp.cli.session import Invocation, make_console, settings_layers, wait_until_ready
 from codelsp.errors import CodelspError
 from codelsp.settings import read_settings
@@ -54,12 +55,8 @@ _STYLES = {State.GOOD: "green", State.HINT: "yellow", State.BROKEN: "bold red"}
 
 def doctor(
     context: typer.Context,
-    engine: Annotated[
-        str | None, typer.Option(help="auto, llama.cpp, torch, or the URL of a server.")
-    ] = None,
-    model: Annotated[
-        str | None, typer.Option(help="A model's name, folder, GGUF file, or id at the URL.")
-    ] = None,
+    engine: EngineOption = None,
+    model: ModelOption = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON for programs.")] = False,
 ) -> None:
     """Try every part for itself; exit with 1 if something is broken."""

@@ -10,7 +10,6 @@ import typer
 from codelsp.cli import evaluate_copies, evaluate_samples
 from codelsp.cli.measuring import (
     DEFAULT_OUTPUT,
-    Engine,
     Fast,
     Models,
     Output,
@@ -20,6 +19,7 @@ from codelsp.cli.measuring import (
     subjects_of,
     write_report,
 )
+from codelsp.cli.options import EngineOption  # noqa: TC001  # typer reads annotations
 from codelsp.cli.session import Invocation, make_console
 
 if TYPE_CHECKING:
@@ -139,7 +139,7 @@ def holes(
         bool, typer.Option(help="Fill each hole with other files open, too.")
     ] = True,
     files: Folders = None,
-    engine: Engine = None,
+    engine: EngineOption = None,
     seed: Seed = 1,
     fast: Fast = False,
 ) -> None:
@@ -232,7 +232,7 @@ def infilling(
     run_programs: Annotated[
         bool, typer.Option("--run/--no-run", help="Run the programs in a sandbox.")
     ] = True,
-    engine: Engine = None,
+    engine: EngineOption = None,
     seed: Seed = 1,
     fast: Fast = False,
 ) -> None:
@@ -283,7 +283,7 @@ def threshold(
         float, typer.Option(min=0, max=1, help="Wanted share of right ones among those shown.")
     ] = 0.35,
     files: Folders = None,
-    engine: Engine = None,
+    engine: EngineOption = None,
     seed: Seed = 1,
     fast: Fast = False,
 ) -> None:

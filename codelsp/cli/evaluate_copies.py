@@ -9,7 +9,6 @@ import typer
 
 from codelsp.cli.measuring import (
     DEFAULT_OUTPUT,
-    Engine,
     Output,
     Seed,
     progress,
@@ -17,6 +16,7 @@ from codelsp.cli.measuring import (
     subjects_of,
     write_report,
 )
+from codelsp.cli.options import EngineOption  # noqa: TC001  # typer reads annotations
 
 if TYPE_CHECKING:
     from codelsp.evaluation.source_files import SourceFile
@@ -34,7 +34,7 @@ def copies(
         typer.Option(help="Folders it was not trained on; else the corpus's held-out side."),
     ] = None,
     model: Annotated[str | None, typer.Option(help="A model's name, folder or GGUF file.")] = None,
-    engine: Engine = None,
+    engine: EngineOption = None,
     n_files: Annotated[int, typer.Option(min=4, help="Files of each kind.")] = 100,
     n_tokens: Annotated[int, typer.Option(min=32, help="Tokens written in each.")] = 64,
     seed: Seed = 1,

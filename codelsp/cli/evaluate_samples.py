@@ -10,7 +10,6 @@ import typer
 
 from codelsp.cli.measuring import (
     DEFAULT_OUTPUT,
-    Engine,
     Fast,
     Models,
     Output,
@@ -20,6 +19,7 @@ from codelsp.cli.measuring import (
     subjects_of,
     write_report,
 )
+from codelsp.cli.options import EngineOption  # noqa: TC001  # typer reads annotations
 from codelsp.errors import EvaluationError
 
 if TYPE_CHECKING:
@@ -83,7 +83,7 @@ def humaneval(
         bool,
         typer.Option("--report-only", help="Draw nothing: tell of all samples that are there."),
     ] = False,
-    engine: Engine = None,
+    engine: EngineOption = None,
     seed: Seed = 1,
     fast: Fast = False,
 ) -> None:

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from codelsp.cli.options import EngineOption, ModelOption  # noqa: TC001  # typer reads annotations
 from codelsp.cli.session import Invocation, effective_settings, make_console, wait_until_ready
 from codelsp.document.languages import language_of
 from codelsp.errors import CodelspError, SettingsError
@@ -45,12 +46,8 @@ _HELP = """Type code, and the model goes on with it.
 
 def interact(
     context: typer.Context,
-    model: Annotated[
-        str | None, typer.Option(help="A model's name, folder, GGUF file, or id at a URL.")
-    ] = None,
-    engine: Annotated[
-        str | None, typer.Option(help="auto, llama.cpp, torch, or the URL of a server.")
-    ] = None,
+    model: ModelOption = None,
+    engine: EngineOption = None,
     language: Annotated[str, typer.Option(help="Language id to begin with.")] = "python",
     length: Annotated[
         int, typer.Option("--length", "--max-length", min=1, help="Most tokens of an answer.")

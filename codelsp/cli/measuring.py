@@ -29,7 +29,6 @@ Output = Annotated[
 ]
 Fast = Annotated[bool, typer.Option("--fast", help="A quarter of the work, wider intervals.")]
 Seed = Annotated[int, typer.Option(help="Which files and holes are drawn.")]
-Engine = Annotated[str | None, typer.Option(help="auto, llama.cpp, torch, or the URL of a server.")]
 DEFAULT_OUTPUT = Path("evaluation")
 EXIT_INTERRUPTED = 130
 
