@@ -159,15 +159,17 @@ def check_resumable(recipe: Recipe, saved: Mapping[str, Any]) -> None:
         CheckpointError: the recipe differs from the checkpoint's in something that cannot change.
     """
     present = recipe.facts()
+    # What the version that wrote the checkpoint did not know yet was as its default is.
+    saved = {entry.name: entry.default for entry in fields(Recipe)} | dict(saved)
     for key in _UNCHANGEABLE:
-        now, then = present[key], saved.get(key)
+        now, then = present[key], saved[key]
         if key == "start_from":
             # The folder may have moved with the run, or been named by another way.
             now, then = Path(str(now)).name, Path(str(then)).name
         # A tokenizer may have moved; that it is the same one is checked by its hash.
         if key != "tokenizer" and now != then:
             raise CheckpointError(
-                f"the checkpoint was made with {key} = {saved.get(key)!r}, the recipe says "
+                f"the checkpoint was made with {key} = {saved[key]!r}, the recipe says "
                 f"{present[key]!r}: that makes another run; choose a new folder"
             )
 

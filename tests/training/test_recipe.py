@@ -81,3 +81,17 @@ def test_a_run_goes_on_when_its_folder_has_moved_and_not_from_another_base(tmp_p
     file.write_text('start_from = "other"\n' + GOOD)
     with pytest.raises(CheckpointError, match="start_from"):
         check_resumable(read_recipe(file), begun)
+
+
+def test_a_run_of_a_version_that_did_not_know_a_key_yet_goes_on_unless_the_key_is_used(
+    tmp_path: Path,
+) -> None:
+    file = tmp_path / "recipe.toml"
+    file.write_text(GOOD)
+    begun = read_recipe(file).facts()
+    del begun["lora_rank"]
+
+    check_resumable(read_recipe(file), begun)
+    file.write_text(GOOD.replace('name = "a"', 'name = "a"\nlora_rank = 4'))
+    with pytest.raises(CheckpointError, match="lora_rank = 0"):
+        check_resumable(read_recipe(file), begun)
