@@ -51,6 +51,17 @@ float sum(Floats v) {
   return ((v[0] + v[4]) + (v[1] + v[5])) + ((v[2] + v[6]) + (v[3] + v[7]));
 }
 
+// The sums of four, each in the same order.
+void sums_of_four(const Floats (&v)[4], float (&sums)[4]) {
+#if defined(__AVX2__)
+  __m256 pairs = _mm256_hadd_ps(_mm256_hadd_ps((__m256)v[0], (__m256)v[1]),
+                                _mm256_hadd_ps((__m256)v[2], (__m256)v[3]));
+  _mm_storeu_ps(sums, _mm_add_ps(_mm256_castps256_ps128(pairs), _mm256_extractf128_ps(pairs, 1)));
+#else
+  for (int each = 0; each < 4; ++each) sums[each] = sum(v[each]);
+#endif
+}
+
 Floats multiply_add(Floats a, Floats b, Floats c) {
 #if defined(__FMA__)
   return (Floats)_mm256_fmadd_ps((__m256)a, (__m256)b, (__m256)c);
@@ -232,16 +243,46 @@ namespace {
 // Products
 
 constexpr int kOutsAtOnce = 32;  // Of one piece of work.
-constexpr int kIntLanes = 16;
+constexpr int kChunk = 32;       // Inputs whose integers are put in the order of `int8_block`.
+constexpr int kAhead = 2048;     // Bytes from what is multiplied to what is fetched meanwhile.
+constexpr int kLine = 64;        // Bytes that are fetched together.
+
+// Rows of a few hundred bytes end before the processor has seen where they lead; told where to
+// read on, it is twice as fast.  An address behind the last one is allowed.
+inline void fetch(const void* from) {
+#if defined(__GNUC__)
+  __builtin_prefetch(from);
+#endif
+}
 
 struct Inputs {
   const float* floats;     // (n_rows, n_in)
-  const int16_t* shorts;   // The same in integers, rows of `stride`.
+  const int16_t* shorts;   // The same in integers, rows of `stride`, as `shorten` orders them.
   const float* scales;     // What one integer is worth, for each row.
   int n_rows, n_in, stride;
 };
 
+#if defined(__AVX2__)
+// Adds the products of two neighbours each, 16 numbers of 16 bits, to 8 of 32 bits.
+inline __m256i add_products(__m256i total, __m256i a, __m256i b) {
+#if defined(__AVX512VNNI__) && defined(__AVX512VL__)
+  return _mm256_dpwssd_epi32(total, a, b);
+#elif defined(__AVXVNNI__)
+  return _mm256_dpwssd_avx_epi32(total, a, b);
+#else
+  return _mm256_add_epi32(total, _mm256_madd_epi16(a, b));
+#endif
+}
+
+inline __m256i whole(const void* from) {
+  return _mm256_loadu_si256(static_cast<const __m256i*>(from));
+}
+#endif
+
 // The dot products of `n_outs` rows of weights and `n_rows` rows of inputs.
+//
+// Bytes become 16 bits wide by shifts, the even ones and the odd ones for themselves: no lane has
+// to be crossed for it.  So the inputs of a chunk are there in this order, too.
 template <int n_outs, int n_rows>
 void int8_block(const int8_t* weights, const int16_t* inputs, int n_in, int stride,
                 int32_t (&sums)[n_outs][n_rows]) {
@@ -250,17 +291,18 @@ void int8_block(const int8_t* weights, const int16_t* inputs, int n_in, int stri
   __m256i totals[n_outs][n_rows];
   for (auto& row : totals)
     for (auto& total : row) total = _mm256_setzero_si256();
-  for (; place + kIntLanes <= n_in; place += kIntLanes) {
-    __m256i wide[n_outs];
-    for (int out = 0; out < n_outs; ++out)
-      wide[out] = _mm256_cvtepi8_epi16(_mm_loadu_si128(
-          reinterpret_cast<const __m128i*>(weights + (size_t)out * n_in + place)));
-    for (int row = 0; row < n_rows; ++row) {
-      __m256i input = _mm256_loadu_si256(
-          reinterpret_cast<const __m256i*>(inputs + (size_t)row * stride + place));
-      for (int out = 0; out < n_outs; ++out)
-        totals[out][row] =
-            _mm256_add_epi32(totals[out][row], _mm256_madd_epi16(wide[out], input));
+  for (; place + kChunk <= n_in; place += kChunk) {
+    for (int line = 0; line < n_outs * kChunk; line += kLine)
+      fetch(weights + kAhead + (size_t)place * n_outs + line);
+    for (int out = 0; out < n_outs; ++out) {
+      __m256i both = whole(weights + (size_t)out * n_in + place);
+      __m256i even = _mm256_srai_epi16(_mm256_slli_epi16(both, 8), 8);
+      __m256i odd = _mm256_srai_epi16(both, 8);
+      for (int row = 0; row < n_rows; ++row) {
+        const int16_t* input = inputs + (size_t)row * stride + place;
+        totals[out][row] = add_products(totals[out][row], even, whole(input));
+        totals[out][row] = add_products(totals[out][row], odd, whole(input + kChunk / 2));
+      }
     }
   }
   for (int out = 0; out < n_outs; ++out)
@@ -274,6 +316,17 @@ void int8_block(const int8_t* weights, const int16_t* inputs, int n_in, int stri
 #else
   for (auto& row : sums)
     for (auto& total : row) total = 0;
+  for (; place + kChunk <= n_in; place += kChunk)
+    for (int out = 0; out < n_outs; ++out)
+      for (int row = 0; row < n_rows; ++row) {
+        const int8_t* weight = weights + (size_t)out * n_in + place;
+        const int16_t* input = inputs + (size_t)row * stride + place;
+        int32_t total = 0;
+        for (int pair = 0; pair < kChunk / 2; ++pair)
+          total += (int32_t)weight[2 * pair] * (int32_t)input[pair] +
+                   (int32_t)weight[2 * pair + 1] * (int32_t)input[kChunk / 2 + pair];
+        sums[out][row] += total;
+      }
 #endif
   for (int out = 0; out < n_outs; ++out)
     for (int row = 0; row < n_rows; ++row) {
@@ -309,12 +362,16 @@ float weight_at(const uint16_t* weights) {
 template <int n_outs, int n_rows, typename Weight>
 void float_block(const Weight* weights, const float* inputs, int n_in,
                  float (&sums)[n_outs][n_rows]) {
+  constexpr int kOfLine = kLine / sizeof(Weight);
   Floats totals[n_outs][n_rows] = {};
   int place = 0;
   for (; place + kLanes <= n_in; place += kLanes) {
     Floats row_inputs[n_rows];
     for (int row = 0; row < n_rows; ++row)
       row_inputs[row] = load(inputs + (size_t)row * n_in + place);
+    if (place % kOfLine == 0)
+      for (int out = 0; out < n_outs; ++out)
+        fetch(weights + kAhead / sizeof(Weight) + (size_t)place * n_outs + out * kOfLine);
     for (int out = 0; out < n_outs; ++out) {
       Floats weight = weights_at(weights + (size_t)out * n_in + place);
       for (int row = 0; row < n_rows; ++row)
@@ -401,6 +458,8 @@ struct Call {
   const float* const* trunk_values;
 };
 
+constexpr int kTokensAtOnce = 64;  // Whose values fit into the nearest cache.
+
 class Pass {
  public:
   Pass(const Model& model, const Call& call, Team& team)
@@ -413,7 +472,7 @@ class Pass {
     seen_.resize(rows * model.n_heads * model.head_dim);
     raised_.resize(rows * model.hidden * (model.has_gate ? 2 : 1));
     lowered_.resize(rows * std::max(model.width, model.hidden));
-    stride_ = (widest + kIntLanes - 1) / kIntLanes * kIntLanes;
+    stride_ = (widest + kChunk - 1) / kChunk * kChunk;
     shorts_.resize(rows * stride_);
     scales_.resize(rows);
   }
@@ -501,7 +560,8 @@ class Pass {
     });
   }
 
-  // Rounds inputs to integers so large that no sum of products can overflow 32 bits.
+  // Rounds inputs to integers so large that no sum of products can overflow 32 bits.  In each
+  // chunk the even ones come first, and what is left over after the last chunk as it stands.
   void shorten(const float* from, int n_rows, int n_in) {
     float most = (float)std::min<int64_t>(
         32767, std::numeric_limits<int32_t>::max() / (127 * (int64_t)n_in));
@@ -525,12 +585,18 @@ class Pass {
       bool is_sound = bad == 0.0f;
       float inverse = is_sound ? most / top : 0.0f;
       scales_[row] = is_sound ? top / most : std::numeric_limits<float>::quiet_NaN();
-      for (place = 0; place < n_in; ++place) {
-        float shifted = (is_sound ? inputs[place] : 0.0f) * inverse + kRounder;
+      auto put = [&](int from_place, int to_place) {
+        float shifted = (is_sound ? inputs[from_place] : 0.0f) * inverse + kRounder;
         int32_t bits;
         std::memcpy(&bits, &shifted, sizeof bits);
-        shorts[place] = (int16_t)(bits - 0x4B400000);
+        shorts[to_place] = (int16_t)(bits - 0x4B400000);
+      };
+      for (place = 0; place + kChunk <= n_in; place += kChunk) {
+        for (int pair = 0; pair < kChunk / 2; ++pair) put(place + 2 * pair, place + pair);
+        for (int pair = 0; pair < kChunk / 2; ++pair)
+          put(place + 2 * pair + 1, place + kChunk / 2 + pair);
       }
+      for (; place < n_in; ++place) put(place, place);
     }
   }
 
@@ -597,13 +663,18 @@ class Pass {
     weights.resize((size_t)group * stride);
     if (n_trunk) compare(queries, call_.trunk_keys[index] + trunk, n_trunk, weights.data(), stride);
     compare(queries, call_.keys[index] + own, n_tokens - n_trunk, weights.data() + n_trunk, stride);
+    thread_local std::vector<float> totals;
+    totals.resize(group);
     for (int head = 0; head < group; ++head) {
-      float* of_head = weights.data() + (size_t)head * stride;
+      totals[head] = softened(weights.data() + (size_t)head * stride, n_tokens, stride);
       float* to = seen + (size_t)head * head_dim;
-      float scale = 1.0f / softened(of_head, n_tokens, stride);
       for (int place = 0; place < head_dim; place += kLanes) store(to + place, all(0.0f));
-      if (n_trunk) weigh(call_.trunk_values[index] + trunk, of_head, n_trunk, to);
-      weigh(call_.values[index] + own, of_head + n_trunk, n_tokens - n_trunk, to);
+    }
+    if (n_trunk) weigh(call_.trunk_values[index] + trunk, weights.data(), n_trunk, stride, seen);
+    weigh(call_.values[index] + own, weights.data() + n_trunk, n_tokens - n_trunk, stride, seen);
+    for (int head = 0; head < group; ++head) {
+      float scale = 1.0f / totals[head];
+      float* to = seen + (size_t)head * head_dim;
       for (int place = 0; place < head_dim; ++place) to[place] *= scale;
     }
   }
@@ -611,20 +682,35 @@ class Pass {
   // Scores `n_tokens` keys for each query of a group; scores of a query are `stride` apart.
   void compare(const float* queries, const float* keys, int n_tokens, float* scores, int stride) {
     int head_dim = model_.head_dim, group = model_.n_heads / model_.n_kv_heads;
-    for (int token = 0; token < n_tokens; ++token)
-      for (int head = 0; head < group; ++head) {
-        const float* query = queries + (size_t)head * head_dim;
-        const float* key = keys + (size_t)token * head_dim;
-        Floats total = {}, more = {};
-        int place = 0;
-        for (; place + 2 * kLanes <= head_dim; place += 2 * kLanes) {
-          total = multiply_add(load(query + place), load(key + place), total);
-          more = multiply_add(load(query + place + kLanes), load(key + place + kLanes), more);
-        }
-        for (; place < head_dim; place += kLanes)
-          total = multiply_add(load(query + place), load(key + place), total);
-        scores[(size_t)head * stride + token] = sum(total + more) * model_.attention_scale;
+    for (int token = 0; token < n_tokens; ++token) {
+      const float* key = keys + (size_t)token * head_dim;
+      int head = 0;
+      for (; head + 4 <= group; head += 4) {
+        Floats products[4];
+        float sums[4];
+        for (int each = 0; each < 4; ++each)
+          products[each] = products_of(queries + (size_t)(head + each) * head_dim, key, head_dim);
+        sums_of_four(products, sums);
+        for (int each = 0; each < 4; ++each)
+          scores[(size_t)(head + each) * stride + token] = sums[each] * model_.attention_scale;
       }
+      for (; head < group; ++head)
+        scores[(size_t)head * stride + token] =
+            sum(products_of(queries + (size_t)head * head_dim, key, head_dim)) *
+            model_.attention_scale;
+    }
+  }
+
+  static Floats products_of(const float* query, const float* key, int head_dim) {
+    Floats total = {}, more = {};
+    int place = 0;
+    for (; place + 2 * kLanes <= head_dim; place += 2 * kLanes) {
+      total = multiply_add(load(query + place), load(key + place), total);
+      more = multiply_add(load(query + place + kLanes), load(key + place + kLanes), more);
+    }
+    for (; place < head_dim; place += kLanes)
+      total = multiply_add(load(query + place), load(key + place), total);
+    return total + more;
   }
 
   // Turns scores into weights, not yet divided by their sum, which is returned.
@@ -649,14 +735,23 @@ class Pass {
     return rest;
   }
 
-  // Adds values, each by its weight, to `seen`.
-  void weigh(const float* values, const float* weights, int n_tokens, float* seen) {
-    int head_dim = model_.head_dim;
-    int place = 0;
-    for (; place + 8 * kLanes <= head_dim; place += 8 * kLanes)
-      weigh_lanes<8>(values + place, weights, n_tokens, seen + place);
-    for (; place < head_dim; place += kLanes)
-      weigh_lanes<1>(values + place, weights, n_tokens, seen + place);
+  // Adds values, each by its weight, to what each head of a group has `seen`; so few tokens at a
+  // time that they stay near until the last head has had them.
+  void weigh(const float* values, const float* weights, int n_tokens, int stride, float* seen) {
+    int head_dim = model_.head_dim, group = model_.n_heads / model_.n_kv_heads;
+    for (int first = 0; first < n_tokens; first += kTokensAtOnce) {
+      int count = std::min(kTokensAtOnce, n_tokens - first);
+      const float* part = values + (size_t)first * head_dim;
+      for (int head = 0; head < group; ++head) {
+        const float* of_head = weights + (size_t)head * stride + first;
+        float* to = seen + (size_t)head * head_dim;
+        int place = 0;
+        for (; place + 8 * kLanes <= head_dim; place += 8 * kLanes)
+          weigh_lanes<8>(part + place, of_head, count, to + place);
+        for (; place < head_dim; place += kLanes)
+          weigh_lanes<1>(part + place, of_head, count, to + place);
+      }
+    }
   }
 
   template <int n>
