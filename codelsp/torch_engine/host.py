@@ -62,7 +62,7 @@ def serve(options: HostOptions) -> None:
     """
     leave = threading.Event()
     api_key = os.environ.pop(API_KEY_VARIABLE, "") or secrets.token_urlsafe(32)
-    listening = _listen(options.host, options.port)
+    listening = listening_socket(options.host, options.port)
     begun = time.perf_counter()
     try:
         service = load_service(options, api_key)
@@ -176,10 +176,18 @@ class Server:
         self._server.run(sockets=[self._listening])
 
 
-def _listen(host: str, port: int) -> socket.socket:
+def listening_socket(host: str, port: int) -> socket.socket:
+    """Return a socket that listens there; port 0 takes a free one.
+
+    Raises:
+        RuntimeError: the address cannot be had.
+    """
     try:
-        family, kind, _, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
-        listening = socket.socket(family, kind)
+        family, kind, protocol, _, address = socket.getaddrinfo(
+            host, port, type=socket.SOCK_STREAM, proto=socket.IPPROTO_TCP
+        )[0]
+        # asyncio sends small pieces at once (TCP_NODELAY) only where the protocol is named.
+        listening = socket.socket(family, kind, protocol)
         if sys.platform != "win32":
             listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         listening.bind(address)

@@ -20,7 +20,7 @@ from codelsp.engine.llama_dialect import LlamaDialect
 from codelsp.engine.port import FinishReason, GenerationRequest
 from codelsp.engine.recognize import recognize
 from codelsp.torch_engine.app import MOST_BODY_BYTES
-from codelsp.torch_engine.host import Server, load_service
+from codelsp.torch_engine.host import Server, listening_socket, load_service
 from codelsp.torch_engine.scheduler import MOST_WAITING
 from tests.torch_engine import plugin_requests
 
@@ -42,8 +42,7 @@ def server(qwen_folder: Path) -> Iterator[Server]:
         device="cpu",
         dtype="float32",
     )
-    listening = socket.create_server(("127.0.0.1", 0))
-    made = Server(load_service(options, KEY), listening)
+    made = Server(load_service(options, KEY), listening_socket("127.0.0.1", 0))
     made.start()
     yield made
     made.stop()
@@ -130,6 +129,21 @@ def test_a_stream_and_a_whole_answer_say_the_same(server: Server) -> None:
     assert [each["id"] for each in probabilities] == [
         each["id"] for each in whole["completion_probabilities"]
     ]
+
+
+async def test_a_token_is_sent_when_it_is_there_and_never_waits_for_the_next() -> None:
+    delays: asyncio.Future[int] = asyncio.get_running_loop().create_future()
+
+    def connected(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        its_socket = writer.get_extra_info("socket")
+        delays.set_result(its_socket.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY))
+        writer.close()
+
+    listening = listening_socket("127.0.0.1", 0)
+    async with await asyncio.start_server(connected, sock=listening):
+        _, writer = await asyncio.open_connection(*listening.getsockname())
+        assert await delays
+        writer.close()
 
 
 def test_a_field_that_is_not_known_is_named_never_dropped_silently(server: Server) -> None:
