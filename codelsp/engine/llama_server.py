@@ -57,6 +57,8 @@ class ServerPlan:
     decode_threads: int
     """That write, token by token."""
     batch_tokens: int
+    flash_attention: bool = False
+    """Whether llama.cpp decides about it; else it is off."""
 
 
 def this_machine() -> Machine:
@@ -92,6 +94,9 @@ def plan_server(
         threads or _threads(header, machine),
         threads or _decode_threads(header, machine),
         _batch_tokens(header, machine),
+        # Measured on 2 cores with AVX2, the pilot and 900 tokens of context, one thread: a token
+        # takes 4.7 ms with it and 3.0 without, and what is new of a prompt 6.7 and 5.1.
+        flash_attention=machine.has_gpu,
     )
 
 
@@ -149,6 +154,9 @@ def start_server(
     params.n_threads_http = _HTTP_THREADS
     params.n_parallel, params.n_ctx = plan.slots, plan.slots * plan.slot_tokens
     params.n_batch = params.n_ubatch = plan.batch_tokens
+    if not plan.flash_attention:
+        kinds = library.llama_flash_attn_type
+        params.flash_attn_type = kinds.LLAMA_FLASH_ATTN_TYPE_DISABLED
     params.cpuparams.n_threads = plan.decode_threads
     params.cpuparams_batch.n_threads = plan.threads
     # Prompts kept in host memory grew to 2 GB in 4,362 requests; slots keep the newest anyway.

@@ -82,6 +82,13 @@ def test_a_model_that_is_read_slowly_is_read_in_small_batches() -> None:
     assert plan_server(LARGE, replace(machine, has_gpu=True)).batch_tokens == 512
 
 
+def test_attention_is_computed_as_the_processor_does_it_faster() -> None:
+    machine = Machine(2, 64 * GB)
+
+    assert not plan_server(PILOT, machine).flash_attention
+    assert plan_server(PILOT, replace(machine, has_gpu=True)).flash_attention
+
+
 def test_work_is_counted_from_the_metrics() -> None:
     idle = "# HELP x y\nllamacpp:n_decode_total 4\nllamacpp:prompt_tokens_total 6\n"
 
