@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from codelsp.editor.lifecycle import Json
     from codelsp.pipeline.author import Written
 
-_ANNOTATION = "codelsp"
+_ANNOTATION, _CONFIRMED = "codelsp", "confirmed"
 
 
 def label_of(written: Written) -> str:
@@ -80,22 +80,23 @@ def workspace_edit(
         return {"changes": {document.uri: edits}}
     annotation = {"annotationId": _ANNOTATION} if client.annotates_changes else {}
     identifier = {"uri": document.uri, "version": version}
-    changes: list[Json] = [
-        {"textDocument": identifier, "edits": [each | annotation for each in edits]}
-    ]
+    edits = [each | annotation for each in edits]
+    if annotation and needs_confirmation:
+        # VS Code previews an edit if part of it needs confirmation, and leaves that part out unless
+        # the user ticks it: so it is asked for a part that changes nothing.
+        nothing = _text_edit(document, written.start, written.start, "", encoding)
+        edits.append(nothing | {"annotationId": _CONFIRMED})
+    changes: list[Json] = [{"textDocument": identifier, "edits": edits}]
     if written.is_new_file and client.creates_files:
         options = {"overwrite": False, "ignoreIfExists": True}
         create = {"kind": "create", "uri": document.uri, "options": options}
         changes.insert(0, create | annotation)
     edit: Json = {"documentChanges": changes}
     if client.annotates_changes:
-        edit["changeAnnotations"] = {
-            _ANNOTATION: {
-                "label": label_of(written),
-                "description": account_of(written),
-                "needsConfirmation": needs_confirmation,
-            }
-        }
+        told = {"label": label_of(written), "description": account_of(written)}
+        edit["changeAnnotations"] = {_ANNOTATION: told | {"needsConfirmation": False}}
+        if needs_confirmation:
+            edit["changeAnnotations"][_CONFIRMED] = told | {"needsConfirmation": True}
     return edit
 
 

@@ -191,12 +191,23 @@ async def test_a_docstring_is_one_edit_that_says_which_model_wrote_it() -> None:
         "    return width * height\n"
     )
     assert edit["label"] == "codelsp: docstring of area, written by scripted"
-    [annotation] = edit["edit"]["changeAnnotations"].values()
-    assert annotation["label"] == "docstring of area, written by scripted"
-    assert annotation["description"] == (
-        "3 of 4 parts written by scripted; names and types gave the others"
-    )
-    assert annotation["needsConfirmation"]
+    for annotation in edit["edit"]["changeAnnotations"].values():
+        assert annotation["label"] == "docstring of area, written by scripted"
+        assert annotation["description"] == (
+            "3 of 4 parts written by scripted; names and types gave the others"
+        )
+
+
+async def test_an_editor_shows_the_edit_first_and_has_it_ticked_already() -> None:
+    async with desk(speaking()) as editor:
+        edit = await chosen(editor, FUNCTION, "Write docstring")
+
+    annotations = edit["edit"]["changeAnnotations"]
+    [change] = edit["edit"]["documentChanges"]
+    for each in change["edits"]:
+        # VS Code leaves out what needs confirmation until the user ticks it.
+        assert annotations[each["annotationId"]]["needsConfirmation"] == (not each["newText"])
+    assert sum(annotation["needsConfirmation"] for annotation in annotations.values()) == 1
 
 
 async def test_where_the_model_says_nothing_fit_names_and_types_speak() -> None:
@@ -205,7 +216,7 @@ async def test_where_the_model_says_nothing_fit_names_and_types_speak() -> None:
 
     assert '"""Area.' in applied(FUNCTION, edit)
     assert "width: The width." in applied(FUNCTION, edit)
-    [annotation] = edit["edit"]["changeAnnotations"].values()
+    annotation, *_ = edit["edit"]["changeAnnotations"].values()
     assert annotation["description"].startswith("0 of 4 parts written by scripted")
 
 
