@@ -160,12 +160,16 @@ def check_resumable(recipe: Recipe, saved: Mapping[str, Any]) -> None:
     """
     present = recipe.facts()
     # What the version that wrote the checkpoint did not know yet was as its default is.
-    saved = {entry.name: entry.default for entry in fields(Recipe)} | dict(saved)
+    defaults: dict[str, Any] = {entry.name: entry.default for entry in fields(Recipe)}
+    saved = defaults | dict(saved)
     for key in _UNCHANGEABLE:
         now, then = present[key], saved[key]
         if key == "start_from":
             # The folder may have moved with the run, or been named by another way.
             now, then = Path(str(now)).name, Path(str(then)).name
+        if key == "batch":
+            # How many rows go through at once is the machine's affair.
+            now, then = (dict(batch) | {"micro_rows": 0} for batch in (now, then))
         # A tokenizer may have moved; that it is the same one is checked by its hash.
         if key != "tokenizer" and now != then:
             raise CheckpointError(

@@ -95,3 +95,15 @@ def test_a_run_of_a_version_that_did_not_know_a_key_yet_goes_on_unless_the_key_i
     file.write_text(GOOD.replace('name = "a"', 'name = "a"\nlora_rank = 4'))
     with pytest.raises(CheckpointError, match="lora_rank = 0"):
         check_resumable(read_recipe(file), begun)
+
+
+def test_a_run_goes_on_with_other_rows_at_once_but_not_with_another_batch(tmp_path: Path) -> None:
+    file = tmp_path / "recipe.toml"
+    file.write_text(f"{GOOD}\n[batch]\ntokens = 64\nmicro_rows = 4\n")
+    begun = read_recipe(file).facts()
+
+    file.write_text(f"{GOOD}\n[batch]\ntokens = 64\nmicro_rows = 2\n")
+    check_resumable(read_recipe(file), begun)
+    file.write_text(f"{GOOD}\n[batch]\ntokens = 32\nmicro_rows = 4\n")
+    with pytest.raises(CheckpointError, match="batch"):
+        check_resumable(read_recipe(file), begun)
