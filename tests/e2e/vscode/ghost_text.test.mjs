@@ -19,6 +19,8 @@ const FILES = Object.fromEntries(
   ['tab', 'escape', 'cycle', 'word', 'line', 'suffix', 'popup', 'pause', 'crash', 'typing'].map((name) => [`${name}.py`, '# a file\n']),
 );
 FILES['popup.py'] = 'wonderful_name = 1\n';
+const CELLS = ['price = 3', 'amount = 4\n'].map((source) => ({ cell_type: 'code', execution_count: null, metadata: {}, outputs: [], source }));
+FILES['notebook.ipynb'] = JSON.stringify({ cells: CELLS, metadata: { language_info: { name: 'python' } }, nbformat: 4, nbformat_minor: 5 });
 
 let editor;
 let window;
@@ -142,6 +144,19 @@ test('the menu of words and ghost text are there together, and agree', async () 
   await window.press('Escape');
 
   assert.match(ghost, /^ful_name/);
+});
+
+test('a cell of a notebook gets ghost text as a file does', async () => {
+  await window.choose('notebook.ipynb');
+  await window.page.locator('.notebook-editor .code-cell-row .view-lines').nth(1).click();
+  await window.press('Control+End');
+  await window.type('total = pri');
+  assert.equal(await window.awaitGhost(), 'ce * amount');
+
+  await window.press('Tab');
+
+  const { cells } = JSON.parse(await window.saved('notebook.ipynb'));
+  assert.equal([cells[1].source].flat().join(''), 'amount = 4\ntotal = price * amount');
 });
 
 test('a pause for the language ends ghost text, its end brings it back', async () => {

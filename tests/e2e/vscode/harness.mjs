@@ -159,7 +159,8 @@ export class Window {
     await this.page.keyboard.press('Enter');
   }
 
-  async open(name) {
+  /** Open a file by its name, with whatever editor is made for it. */
+  async choose(name) {
     await this.page.keyboard.press('Control+p');
     const input = this.page.locator('.quick-input-widget input');
     await input.waitFor();
@@ -167,6 +168,11 @@ export class Window {
     await this.page.locator('.quick-input-list .monaco-list-row', { hasText: name }).first().waitFor();
     await this.page.keyboard.press('Enter');
     await this.page.locator('.tab.active', { hasText: name }).waitFor();
+  }
+
+  /** Open a text, and have the cursor in it. */
+  async open(name) {
+    await this.choose(name);
     await this.page.locator('.editor-instance .view-lines').first().waitFor();
     await this.page.locator('.editor-instance .monaco-editor.focused').first().waitFor();
   }
