@@ -62,7 +62,7 @@ _RULES = ExampleRules(
     middles=MiddleShares(line=0.65, block=0.1, span=0.15, bracket=0.1),
 )
 _MAIN_ORDER_SHARE = 0.95
-_FULL = OptimizerSettings(muon_rate=0.004, adam_rate=6e-4, weight_decay=0.01)
+_FULL = OptimizerSettings(muon_rate=0.01, adam_rate=1.5e-3, weight_decay=0.01)
 _LORA = OptimizerSettings(muon_rate=0.0, adam_rate=2e-3)
 _BATCH = Batch(tokens=4_096, micro_rows=2)
 _WARMUP_SHARE, _DECAY_SHARE = 0.1, 0.7
