@@ -23,7 +23,7 @@ else:
     import tomli as tomllib  # type: ignore[import-not-found,unused-ignore]  # only Python 3.10
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
 
 @dataclass(frozen=True)
@@ -109,7 +109,14 @@ class Recipe:
         return facts
 
 
-_UNCHANGEABLE = ("name", "size", "start_from", "lora_rank", "seed", "batch", "tokenizer")
+_UNCHANGEABLE: Mapping[str, Callable[[Any], Any]] = {
+    **dict.fromkeys(("name", "size", "lora_rank", "seed"), lambda value: value),
+    "start_from": lambda folder: Path(folder).name,
+    "batch": lambda batch: batch["tokens"],
+}
+"""What makes a run, and what of it counts: a folder may have moved with the run, or been named by
+another way, and how many rows go through at once is the machine's affair.  A tokenizer may have
+moved, too; that it is the same one is checked by its hash."""
 
 
 def read_recipe(file: Path) -> Recipe:
@@ -160,18 +167,9 @@ def check_resumable(recipe: Recipe, saved: Mapping[str, Any]) -> None:
     """
     present = recipe.facts()
     # What the version that wrote the checkpoint did not know yet was as its default is.
-    defaults: dict[str, Any] = {entry.name: entry.default for entry in fields(Recipe)}
-    saved = defaults | dict(saved)
-    for key in _UNCHANGEABLE:
-        now, then = present[key], saved[key]
-        if key == "start_from":
-            # The folder may have moved with the run, or been named by another way.
-            now, then = Path(str(now)).name, Path(str(then)).name
-        if key == "batch":
-            # How many rows go through at once is the machine's affair.
-            now, then = (dict(batch) | {"micro_rows": 0} for batch in (now, then))
-        # A tokenizer may have moved; that it is the same one is checked by its hash.
-        if key != "tokenizer" and now != then:
+    saved = {entry.name: entry.default for entry in fields(Recipe)} | dict(saved)
+    for key, part in _UNCHANGEABLE.items():
+        if part(present[key]) != part(saved[key]):
             raise CheckpointError(
                 f"the checkpoint was made with {key} = {saved[key]!r}, the recipe says "
                 f"{present[key]!r}: that makes another run; choose a new folder"
