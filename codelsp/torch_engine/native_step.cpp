@@ -316,17 +316,6 @@ void int8_block(const int8_t* weights, const int16_t* inputs, int n_in, int stri
 #else
   for (auto& row : sums)
     for (auto& total : row) total = 0;
-  for (; place + kChunk <= n_in; place += kChunk)
-    for (int out = 0; out < n_outs; ++out)
-      for (int row = 0; row < n_rows; ++row) {
-        const int8_t* weight = weights + (size_t)out * n_in + place;
-        const int16_t* input = inputs + (size_t)row * stride + place;
-        int32_t total = 0;
-        for (int pair = 0; pair < kChunk / 2; ++pair)
-          total += (int32_t)weight[2 * pair] * (int32_t)input[pair] +
-                   (int32_t)weight[2 * pair + 1] * (int32_t)input[kChunk / 2 + pair];
-        sums[out][row] += total;
-      }
 #endif
   for (int out = 0; out < n_outs; ++out)
     for (int row = 0; row < n_rows; ++row) {
@@ -560,8 +549,8 @@ class Pass {
     });
   }
 
-  // Rounds inputs to integers so large that no sum of products can overflow 32 bits.  In each
-  // chunk the even ones come first, and what is left over after the last chunk as it stands.
+  // Rounds inputs to integers so large that no sum of products can overflow 32 bits.  Where
+  // `int8_block` wants it so, the even ones of a chunk come first.
   void shorten(const float* from, int n_rows, int n_in) {
     float most = (float)std::min<int64_t>(
         32767, std::numeric_limits<int32_t>::max() / (127 * (int64_t)n_in));
@@ -591,11 +580,14 @@ class Pass {
         std::memcpy(&bits, &shifted, sizeof bits);
         shorts[to_place] = (int16_t)(bits - 0x4B400000);
       };
-      for (place = 0; place + kChunk <= n_in; place += kChunk) {
+      place = 0;
+#if defined(__AVX2__)
+      for (; place + kChunk <= n_in; place += kChunk) {
         for (int pair = 0; pair < kChunk / 2; ++pair) put(place + 2 * pair, place + pair);
         for (int pair = 0; pair < kChunk / 2; ++pair)
           put(place + 2 * pair + 1, place + kChunk / 2 + pair);
       }
+#endif
       for (; place < n_in; ++place) put(place, place);
     }
   }
