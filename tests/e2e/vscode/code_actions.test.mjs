@@ -6,18 +6,9 @@ import fs from 'node:fs';
 import path from 'node:path';
 import { after, afterEach, before, test } from 'node:test';
 
-import { Editor, until } from './harness.mjs';
+import { Editor, SHELF, until } from './harness.mjs';
 
-const SHELF = `class Shelf:
-    def __init__(self, name, size):
-        self.name = name
-        self.size = size
-        self.books = []
-
-    def add(self, book):
-        if len(self.books) >= self.size:
-            raise ValueError("the shelf is full")
-        self.books.append(book)
+const FILE = `${SHELF}        self.books.append(book)
 
 
 def largest(numbers):
@@ -36,7 +27,7 @@ let editor;
 let window;
 
 before(async () => {
-  editor = await Editor.start({ files: { 'shelf.py': SHELF, 'pyproject.toml': '[tool.pytest.ini_options]\n' } });
+  editor = await Editor.start({ files: { 'shelf.py': FILE, 'pyproject.toml': '[tool.pytest.ini_options]\n' } });
   window = await editor.window('shelf.py');
   await window.awaitStatus(/codelsp-/);
 });
@@ -63,7 +54,7 @@ async function decide(label) {
 
 test('a docstring is shown, applied as shown, and one undo takes it back', async () => {
   await preview(7, 9, /^Write docstring of Shelf.add \(codelsp-/);
-  assert.equal(editor.read('shelf.py'), SHELF);
+  assert.equal(editor.read('shelf.py'), FILE);
 
   await decide('Apply');
 
@@ -71,7 +62,7 @@ test('a docstring is shown, applied as shown, and one undo takes it back', async
   const [, docstring] = /def add\(self, book\):\n {8}"""([^]*?)"""\n {8}if len/.exec(written) ?? assert.fail(written);
   assert.match(docstring, /\n {8}Args:\n {12}book: .+\n\n {8}Raises:\n {12}ValueError: .+\n {8}$/);
   await window.press('Control+z');
-  assert.equal(await window.saved('shelf.py'), SHELF);
+  assert.equal(await window.saved('shelf.py'), FILE);
 });
 
 test('what is discarded leaves no trace', async () => {
@@ -80,7 +71,7 @@ test('what is discarded leaves no trace', async () => {
   await decide('Discard');
 
   await window.press('Control+1');
-  assert.equal(editor.read('shelf.py'), SHELF);
+  assert.equal(editor.read('shelf.py'), FILE);
   assert.equal(await window.page.locator('.tab.active.dirty').count(), 0);
 });
 
@@ -90,7 +81,7 @@ test('a function that only passes gets a body', async () => {
   await decide('Apply');
 
   const written = await window.saved('shelf.py');
-  assert.ok(written.startsWith(SHELF.slice(0, SHELF.lastIndexOf('    pass'))), written);
+  assert.ok(written.startsWith(FILE.slice(0, FILE.lastIndexOf('    pass'))), written);
   assert.doesNotMatch(written, /pass\n$/);
 });
 

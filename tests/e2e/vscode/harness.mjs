@@ -16,6 +16,17 @@ export const { chromium } = createRequire(path.join(EDITORS, 'package.json'))('p
 export const PYTHON = process.env.CODELSP_PYTHON;
 export const ROOT = path.resolve(import.meta.dirname, '../../..');
 export const PATIENCE_MS = Number(process.env.CODELSP_PATIENCE_MS ?? 120_000);
+/** A file that tests type on in, or have the model write in. */
+export const SHELF = `class Shelf:
+    def __init__(self, name, size):
+        self.name = name
+        self.size = size
+        self.books = []
+
+    def add(self, book):
+        if len(self.books) >= self.size:
+            raise ValueError("the shelf is full")
+`;
 const ENTRY = path.join(EDITORS, 'node_modules/code-server/out/node/entry.js');
 
 // What keeps a fresh VS Code from showing anything but the editor.

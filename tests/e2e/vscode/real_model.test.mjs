@@ -4,18 +4,8 @@ import assert from 'node:assert/strict';
 import path from 'node:path';
 import { afterEach, test } from 'node:test';
 
-import { Editor, median, noteFigure } from './harness.mjs';
+import { Editor, median, noteFigure, SHELF } from './harness.mjs';
 
-const SHELF = `class Shelf:
-    def __init__(self, name, size):
-        self.name = name
-        self.size = size
-        self.books = []
-
-    def add(self, book):
-        if len(self.books) >= self.size:
-            raise ValueError("the shelf is full")
-`;
 const TYPED = '        self.books.append(book)\n\n    def remove(self, book):\n';
 const LATENCY_BUDGET_MS = 150;
 const SLACK = Number(process.env.CODELSP_BUDGET_SLACK ?? 1);
