@@ -307,7 +307,8 @@ def test_a_client_that_hangs_up_stops_the_model(server: Server) -> None:
     before = counters(server)
     for streams in (True, False):
         connection = connected(server)
-        body = json.dumps({"prompt": "def ", "n_predict": 10**7, "stream": streams})
+        endless = {"prompt": "def ", "n_predict": 10**7, "ignore_eos": True, "stream": streams}
+        body = json.dumps(endless)
         headers = {"Authorization": f"Bearer {KEY}", "Content-Type": "application/json"}
         connection.request("POST", "/completion", body, headers)
         if streams:
