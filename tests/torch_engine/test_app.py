@@ -353,9 +353,8 @@ async def test_200_clients_at_once_are_served_or_told_to_come_again(server: Serv
 
 def test_a_slow_reader_holds_up_nobody(server: Server) -> None:
     parts = urlsplit(server.url)
-    body = json.dumps(
-        {"prompt": "def ", "n_predict": 10**7, "stream": True, "n_probs": 20}
-    ).encode()
+    endless = {"prompt": "def ", "n_predict": 10**7, "ignore_eos": True, "n_probs": 20}
+    body = json.dumps(endless | {"stream": True}).encode()
     with socket.create_connection((parts.hostname or "", parts.port or 0)) as slow:
         slow.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
         slow.sendall(

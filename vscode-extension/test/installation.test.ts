@@ -2,15 +2,18 @@ import assert from 'node:assert/strict';
 import * as fs from 'node:fs';
 import * as os from 'node:os';
 import * as path from 'node:path';
-import { test } from 'node:test';
+import { after, test } from 'node:test';
 
 import { install, InstallOptions, installedCommand } from '../src/installation';
 import { run } from '../src/run';
 
 const WHEEL = 'UEsDBAoAAAAAAA==';
 
+const root = fs.mkdtempSync(path.join(os.tmpdir(), 'codelsp-install-'));
+after(() => fs.rmSync(root, { recursive: true, force: true }));
+
 function newFolder(): string {
-  return fs.mkdtempSync(path.join(os.tmpdir(), 'codelsp-install-'));
+  return fs.mkdtempSync(path.join(root, 'folder-'));
 }
 
 function options(folder: string, more: Partial<InstallOptions> = {}): InstallOptions {

@@ -2,12 +2,13 @@ import assert from 'node:assert/strict';
 import * as fs from 'node:fs';
 import * as os from 'node:os';
 import * as path from 'node:path';
-import { test } from 'node:test';
+import { after, test } from 'node:test';
 
 import { best, candidates, findPythons, Python, pythonProblem } from '../src/python';
 import { run } from '../src/run';
 
 const folder = fs.mkdtempSync(path.join(os.tmpdir(), 'codelsp-python-'));
+after(() => fs.rmSync(folder, { recursive: true, force: true }));
 
 /** A program that answers as a Python of this version would. */
 function fakePython(name: string, answer: string): string {

@@ -1,7 +1,7 @@
 // `codelsp playground` in a browser, with the model that ships.
 
 import assert from 'node:assert/strict';
-import { spawn } from 'node:child_process';
+import { spawn, spawnSync } from 'node:child_process';
 import fs from 'node:fs';
 import http from 'node:http';
 import os from 'node:os';
@@ -36,7 +36,8 @@ after(async () => {
   const ended = new Promise((resolve) => server.once('close', resolve));
   server.kill('SIGINT');
   await ended;
-  spawn(PYTHON, ['-m', 'codelsp', 'engine', 'stop'], { cwd: ROOT, env: { ...process.env, CODELSP_HOME: home } });
+  spawnSync(PYTHON, ['-m', 'codelsp', 'engine', 'stop'], { cwd: ROOT, env: { ...process.env, CODELSP_HOME: home } });
+  fs.rmSync(home, { recursive: true, force: true, maxRetries: 10, retryDelay: 200 });
 });
 
 const ghost = () => page.evaluate(() =>
