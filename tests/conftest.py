@@ -7,9 +7,14 @@ import os
 import tempfile
 from pathlib import Path
 
+from hypothesis import settings
+
 from codelsp.directories import CACHE_VARIABLE
 
 # What engines compile is compiled once for all tests, however many homes these have.
 os.environ.setdefault(
     CACHE_VARIABLE, str(Path(tempfile.gettempdir()) / f"codelsp-tests-{getpass.getuser()}")
 )
+
+# "ci" draws the same examples each time.
+settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "default"))

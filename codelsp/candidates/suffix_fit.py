@@ -87,6 +87,9 @@ def overlaps(text: str, rest: str) -> list[int]:
     whole = len(rest.rstrip())
     if not whole:
         return []
+    ending = text.rstrip()
+    if "\n" in text[len(ending) :]:  # It is not shown, see `trim_end`.
+        text = ending
     found = [
         length
         for length in range(1, min(whole, len(text), _MOST_OVERLAP) + 1)

@@ -61,6 +61,8 @@ def test_a_text_that_repeats_the_rest_of_the_line_covers_it() -> None:
         ("a) {\n  b", ") {", [3]),
         ("a", "", []),
         ("a ", "   ", []),
+        ("a,\n", ",", [1]),
+        ("a, ", ",", []),
     ],
 )
 def test_an_overlap_ends_between_words(text: str, rest: str, expected: list[int]) -> None:
