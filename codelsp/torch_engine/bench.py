@@ -18,6 +18,7 @@ from codelsp.torch_engine.infill import InfillTexts, infill_prompt
 from codelsp.torch_engine.lean_runner import lean_runner_of
 from codelsp.torch_engine.loading import base_runner
 from codelsp.torch_engine.native_build import NativeBuild
+from codelsp.torch_engine.native_shortlists import lister_of
 from codelsp.torch_engine.sampling import Sampling
 from codelsp.torch_engine.vocabulary import Vocabulary, read_tokenizer
 
@@ -119,8 +120,10 @@ def decode_ms(vocabulary: Vocabulary, n_candidates: Sequence[int]) -> dict[int, 
     build = NativeBuild()
     model = _random("qwen3", M_SHAPE, torch.float32)
     use_threads(0, M_WEIGHTS)
-    runner = base_runner(model, "cpu", "int8", build)
-    decoder = Decoder({"": runner}, vocabulary, DecoderPlan(2048, 10**9, draft_tokens=0))
+    library = build.library()
+    runner = base_runner(model, "cpu", "int8", library)
+    plan = DecoderPlan(2048, 10**9, draft_tokens=0)
+    decoder = Decoder({"": runner}, vocabulary, plan, shortlists=lister_of(library))
     samples: dict[int, list[float]] = {count: [] for count in n_candidates}
     for _ in range(_ROUNDS):
         for count in n_candidates:

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 import torch
 
 from codelsp.errors import EngineUnavailableError
+from codelsp.torch_engine.sampling import shortlists
 from codelsp.torch_engine.sessions import SessionPool
 
 if TYPE_CHECKING:
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
 
     from codelsp.torch_engine.kv_cache import KvCache
     from codelsp.torch_engine.runner import Runner
+    from codelsp.torch_engine.sampling import ListBest
     from codelsp.torch_engine.vocabulary import Vocabulary
 
 logger = logging.getLogger(__name__)
@@ -66,6 +68,8 @@ class Decoder:
     vocabulary: Vocabulary
     plan: DecoderPlan
     counters: Counters = field(default_factory=Counters)
+    shortlists: ListBest = shortlists
+    """Lists the best tokens of each row of scores."""
 
     def __post_init__(self) -> None:
         self.pool = SessionPool(self._base.new_cache, self.plan.cache_bytes)

@@ -9,6 +9,7 @@ Architecture invariant: a generation that is closed runs the model no more.
 from __future__ import annotations
 
 import math
+import random
 import time
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
@@ -18,11 +19,9 @@ from codelsp.torch_engine.drafts import DraftBook
 from codelsp.torch_engine.sampling import (
     Choice,
     Sampling,
-    best_tokens,
-    drawn_token,
-    generator_of,
+    chosen_tokens,
+    length_of_shortlists,
     sampled_token,
-    shortlists,
 )
 from codelsp.torch_engine.text_watch import TextWatch
 
@@ -32,6 +31,7 @@ if TYPE_CHECKING:
     from torch import Tensor
 
     from codelsp.torch_engine.decoder import Decoder
+    from codelsp.torch_engine.sampling import Shortlists
     from codelsp.torch_engine.sessions import Session
     from codelsp.torch_engine.stop_rules import StopRule
 
@@ -127,7 +127,7 @@ class _Candidate:
         self.number = number
         self.watch = TextWatch(plan.stop_texts, plan.stop_rule() if plan.stop_rule else None)
         self.forced = plan.forced
-        self.chance = generator_of(plan.sampling.seed + number)
+        self.chance = random.Random(plan.sampling.seed + number)  # noqa: S311  # no secret
         self.tokens: list[int] = []
         self.untold: list[Choice] = []
         self.is_done = False
@@ -218,8 +218,9 @@ class Generation:
             return self._chosen([candidate], self._run(session, [token], n_last=1)[:, -1])
         start = session.cache.length
         logits = self._run(session, [token, *draft], n_last=1 + len(draft))[0]
-        choices = best_tokens(logits, self.plan.n_top)
-        n_sure = self._n_sure(logits)
+        lists = self._decoder.shortlists(logits, max(2, self.plan.n_top))
+        choices = lists.choices(self.plan.n_top)
+        n_sure = self._n_sure(lists)
         n_held = 0
         while n_held < min(len(draft), n_sure - 1) and choices[n_held].token == draft[n_held]:
             n_held += 1
@@ -233,14 +234,14 @@ class Generation:
         self._refuse_nan(choices)
         return choices[: n_held + 1]
 
-    def _n_sure(self, logits: Tensor) -> int:
+    def _n_sure(self, lists: Shortlists) -> int:
         """Return how many of the rows, from the first, have a best token beyond doubt.
 
         Several tokens are not read with exactly the same rounding as one alone, so where two
         tokens are too close the draft proves nothing.
         """
-        best, second = logits.topk(2, -1)[0].unbind(-1)
-        is_sure = (best - second > self._decoder.draft_margin(self.plan.adapter)).tolist()
+        margin = self._decoder.draft_margin(self.plan.adapter)
+        is_sure = (lists.scores[:, 0] - lists.scores[:, 1] > margin).tolist()
         return is_sure.index(False) if False in is_sure else len(is_sure)
 
     def _write_several(
@@ -301,26 +302,20 @@ class Generation:
     def _chosen(self, candidates: Sequence[_Candidate], logits: Tensor) -> list[Choice]:
         """Return the next token of each candidate; ``logits`` has a row for each."""
         plan = self.plan
-        is_plain = plan.sampling.is_greedy and not plan.sampling.changes_scores
-        is_free = not any(each.forced for each in candidates)
-        if is_plain and is_free:
-            choices = best_tokens(logits, plan.n_top)
-        elif is_free and not plan.sampling.is_greedy and not plan.sampling.changes_scores:
-            choices = self._drawn(candidates, logits)
-        else:
+        if plan.sampling.changes_scores or any(each.forced for each in candidates):
             rows = zip(candidates, logits, strict=True)
             choices = [self._sampled(candidate, row) for candidate, row in rows]
+        else:
+            length = length_of_shortlists(plan.sampling, plan.n_top, logits.shape[-1])
+            choices = chosen_tokens(
+                self._decoder.shortlists(logits, length),
+                plan.sampling,
+                [each.chance for each in candidates],
+                ends=plan.end_ids,
+                n_top=plan.n_top,
+            )
         self._refuse_nan(choices)
         return choices
-
-    def _drawn(self, candidates: Sequence[_Candidate], logits: Tensor) -> list[Choice]:
-        plan = self.plan
-        lists = shortlists(logits, plan.sampling)
-        pairs = zip(candidates, lists, strict=True)
-        return [
-            drawn_token(each, plan.sampling, candidate.chance, ends=plan.end_ids, n_top=plan.n_top)
-            for candidate, each in pairs
-        ]
 
     def _sampled(self, candidate: _Candidate, logits: Tensor) -> Choice:
         table = self._decoder.vocabulary.bytes

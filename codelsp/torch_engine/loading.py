@@ -28,11 +28,13 @@ from codelsp.torch_engine.machine_plan import (
 )
 from codelsp.torch_engine.native_build import NativeBuild
 from codelsp.torch_engine.native_runner import NativeRunner, can_be_native
+from codelsp.torch_engine.native_shortlists import lister_of
 from codelsp.torch_engine.runner import Runner, TransformersRunner
 from codelsp.torch_engine.vocabulary import Vocabulary, read_tokenizer
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
+    from ctypes import CDLL
 
 logger = logging.getLogger(__name__)
 
@@ -113,14 +115,15 @@ def load(folder: Path, options: LoadOptions) -> Loaded:
     model = _model(folder, config, plan, options)
     n_rows = model.get_input_embeddings().weight.shape[0]
     _refuse_wrong_vocabulary(n_rows, vocabulary, folder)
-    base = base_runner(model, plan.device, plan.dtype, build) if has_lean else None
+    library = None if build is None else build.library()
+    base = base_runner(model, plan.device, plan.dtype, library) if has_lean else None
     if plan.dtype == "int8" and base is not None:
         reason = _doubt(folder, model, base, vocabulary)
         logger.info("%s", reason or "int8: it writes what the model writes in full precision")
         if reason and options.dtype == "auto":
             with suppress(EngineUnavailableError):  # Where nothing else fits, int8 it is.
                 plan = planned("float32")
-                base = base_runner(model, plan.device, plan.dtype, build)
+                base = base_runner(model, plan.device, plan.dtype, library)
     runners = _runners(model, base, options)
     chunk = _CHUNK_TOKENS[plan.device]
     if plan.device == "cpu" and size.n_weights > _BIG_MODEL_WEIGHTS:
@@ -135,6 +138,7 @@ def load(folder: Path, options: LoadOptions) -> Loaded:
             _DRAFT_TOKENS[plan.device] if options.uses_drafts else 0,
             _MARGINS[plan.dtype],
         ),
+        shortlists=lister_of(library),
     )
     for reason in (f"{plan.device}: {hardware.name or 'chosen'}", *plan.reasons):
         logger.info("%s", reason)
@@ -309,20 +313,19 @@ def _refuse_wrong_vocabulary(n_rows: int, vocabulary: Vocabulary, folder: Path) 
         )
 
 
-def base_runner(model: Any, device: str, dtype: str, build: NativeBuild | None) -> Runner:
+def base_runner(model: Any, device: str, dtype: str, library: CDLL | None) -> Runner:
     """Return what runs a model that our own forward pass knows.
 
     Args:
         model: On ``device``; for ``int8`` in 32 bits.
         device: Where it is.
         dtype: What it is to be computed in.
-        build: Of the compiled steps; None for none.
+        library: The compiled steps; None for none.
     """
     is_int8 = dtype == "int8"
     if device == "cuda":
         return GraphedRunner(lean_runner_of(model, is_int8=False))
-    library = build.library() if build is not None and dtype in _NATIVE_DTYPES else None
-    if library is None:
+    if library is None or dtype not in _NATIVE_DTYPES:
         return lean_runner_of(model, is_int8=is_int8)
     lean = LeanRunner(model, has_layers=not is_int8)
     if not can_be_native(lean):

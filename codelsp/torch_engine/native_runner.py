@@ -10,11 +10,15 @@ Architecture invariant: the structures here are those of ``native_step.cpp``.
 from __future__ import annotations
 
 import ctypes
+import math
 import weakref
 from ctypes import POINTER, Structure, c_float, c_int32, c_void_p
 from typing import TYPE_CHECKING, Any
 
 import torch
+from torch.nn import functional
+
+from codelsp.torch_engine.huge_pages import HugePages
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -32,6 +36,10 @@ _MOST_ROWS = 16
 _MOST_INT8_ROWS = 1024
 _LEAST_NUMBER = 1e-30
 _MOST_INT8 = 127
+_TILE = (2, 8)
+"""Rows of a tile of 8-bit weights: two halves that take turns, byte by byte."""
+_LINE = (2, 2)
+"""Inputs of a line of a tile: pairs, and inputs of a pair."""
 
 
 class _Matrix(Structure):
@@ -132,6 +140,7 @@ class NativeRunner:
         self._is_int8 = is_int8
         self.is_exact = True
         self._kept: list[object] = []
+        self._pages = HugePages()
         self._forward = library.codelsp_forward
         self._forward.argtypes = (c_void_p, c_void_p, c_void_p)
         self._forward.restype = c_int32
@@ -247,13 +256,15 @@ class NativeRunner:
         scales = None
         if self._is_int8:
             scales = (weight.abs().amax(1) / _MOST_INT8).clamp_min(_LEAST_NUMBER)
-            stored = (weight / scales[:, None]).round_().to(torch.int8)
+            stored = _tiled((weight / scales[:, None]).round_().to(torch.int8))
             kind = _INT8
         else:
             short = weight.to(torch.bfloat16)
             # Models are trained and handed on in this; then half is to be read for the same result.
             is_same = bool(torch.equal(short.float(), weight))
             stored, kind = (short, _BFLOAT16) if is_same else (weight, _FLOAT32)
+        if stored is not weight:  # Else it is the lean runner's, too.
+            stored = self._pages.moved(stored)
         return _Matrix(
             self._pointer(stored), self._pointer(scales), self._pointer(layer.bias), n_out, n_in,
             kind,
@@ -281,3 +292,13 @@ def can_be_native(lean: LeanRunner) -> bool:
         and lean.kv_shape[1] % _LANES == 0
         and lean.gate_name in _GATES
     )
+
+
+def _tiled(weight: Tensor) -> Tensor:
+    """Return 8-bit weights, (n_out, n_in), in the order of ``int8_tile``; zeros fill it up."""
+    n_out, n_in = weight.shape
+    rows, inputs = math.prod(_TILE), math.prod(_LINE)
+    padded = functional.pad(weight, (0, -n_in % inputs, 0, -n_out % rows))
+    # (tile, half of its rows, row, line, pair, input)
+    parts = padded.view(-1, *_TILE, padded.shape[1] // inputs, *_LINE)
+    return parts.permute(0, 3, 4, 2, 5, 1).contiguous()

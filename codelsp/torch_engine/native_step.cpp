@@ -3,7 +3,8 @@
 // At one token a time a CPU reads every weight once and multiplies it with almost nothing, so what
 // counts is to read few bytes, in order, with nothing in between.  Weights are 8-bit integers with
 // a scale for each row, bfloat16, or floats; inputs of 8-bit weights are rounded to 16 bits or a
-// little less, so that only the weights' rounding is felt.
+// little less, so that only the weights' rounding is felt.  At a few tokens a time what counts is
+// that the arithmetic takes no longer than the reading.
 //
 // Every row is computed in the same order of operations however many there are, so a token read
 // alone and the same token read within a draft or a batch have the same scores to the last bit.
@@ -32,6 +33,7 @@ namespace {
 typedef float Floats __attribute__((vector_size(32)));
 typedef int32_t Ints __attribute__((vector_size(32)));
 typedef uint16_t Halves __attribute__((vector_size(16)));
+typedef int16_t Shorts __attribute__((vector_size(16)));
 constexpr int kLanes = 8;
 
 enum Kind : int32_t { kFloat32 = 0, kBfloat16 = 1, kInt8 = 2 };
@@ -203,7 +205,7 @@ class Team {
 
 extern "C" {
 
-struct Matrix {  // (n_out, n_in), rows one after another
+struct Matrix {  // (n_out, n_in), rows one after another; 8 bits lie as `int8_tile` reads them
   const void* weights;
   const float* scales;  // Of each row, for 8 bits.
   const float* bias;    // Or null.
@@ -242,13 +244,18 @@ namespace {
 // ---------------------------------------------------------------------------------------------
 // Products
 
-constexpr int kOutsAtOnce = 32;  // Of one piece of work.
-constexpr int kChunk = 32;       // Inputs whose integers are put in the order of `int8_block`.
-constexpr int kAhead = 2048;     // Bytes from what is multiplied to what is fetched meanwhile.
-constexpr int kLine = 64;        // Bytes that are fetched together.
+constexpr int kOutsAtOnce = 32;      // Of one piece of work, or more,
+constexpr int kMostOutsAtOnce = 1024;  // where a matrix has many.
+constexpr int kPieces = 8;          // Of a matrix, if they are not too small then.
+constexpr int kTile = 16;            // Rows of 8-bit weights that lie side by side.
+constexpr int kInputsAtOnce = 4;     // Of a tile: a line of it.
+constexpr int kAhead = 4096;         // Bytes from what is multiplied to what is fetched meanwhile.
+constexpr int kLine = 64;            // Bytes that are fetched together.
+constexpr int kFloatsOfLine = kLine / sizeof(float);
+constexpr int kTokensAhead = 16;     // Whose keys are fetched meanwhile.
 
-// Rows of a few hundred bytes end before the processor has seen where they lead; told where to
-// read on, it is twice as fast.  An address behind the last one is allowed.
+// What is read once, and soon over, ends before the processor has seen where it leads; told where
+// to read on, it is twice as fast.  An address behind the last one is allowed.
 inline void fetch(const void* from) {
 #if defined(__GNUC__)
   __builtin_prefetch(from);
@@ -256,11 +263,13 @@ inline void fetch(const void* from) {
 }
 
 struct Inputs {
-  const float* floats;     // (n_rows, n_in)
-  const int16_t* shorts;   // The same in integers, rows of `stride`, as `shorten` orders them.
-  const float* scales;     // What one integer is worth, for each row.
+  const float* floats;    // (n_rows, n_in)
+  const int16_t* shorts;  // The same in integers, rows of `stride`, zeros behind the last.
+  const float* scales;    // What one integer is worth, for each row.
   int n_rows, n_in, stride;
 };
+
+constexpr int n_lines(int n_in) { return (n_in + kInputsAtOnce - 1) / kInputsAtOnce; }
 
 #if defined(__AVX2__)
 // Adds the products of two neighbours each, 16 numbers of 16 bits, to 8 of 32 bits.
@@ -274,58 +283,89 @@ inline __m256i add_products(__m256i total, __m256i a, __m256i b) {
 #endif
 }
 
-inline __m256i whole(const void* from) {
-  return _mm256_loadu_si256(static_cast<const __m256i*>(from));
+inline __m256i twice(const int16_t* pair) {
+  int32_t both;
+  std::memcpy(&both, pair, sizeof both);
+  return _mm256_set1_epi32(both);
 }
 #endif
 
-// The dot products of `n_outs` rows of weights and `n_rows` rows of inputs.
+// The dot products of a tile of weights and `n_rows` rows of inputs.
 //
-// Bytes become 16 bits wide by shifts, the even ones and the odd ones for themselves: no lane has
-// to be crossed for it.  So the inputs of a chunk are there in this order, too.
-template <int n_outs, int n_rows>
-void int8_block(const int8_t* weights, const int16_t* inputs, int n_in, int stride,
-                int32_t (&sums)[n_outs][n_rows]) {
-  int place = 0;
+// A line of a tile holds the weights of four inputs: of the first two, then of the next two, bytes
+// of eight rows and of eight more in turn.  So bytes become 16 bits wide by shifts, without a lane
+// to be crossed, one pair of inputs goes with all of them, and no lanes are to be added at the end.
+template <int n_rows>
+void int8_tile(const int8_t* tile, const int16_t* inputs, int n_in, int stride,
+               Ints (&sums)[n_rows][2]) {
+  int count = n_lines(n_in);
 #if defined(__AVX2__)
-  __m256i totals[n_outs][n_rows];
-  for (auto& row : totals)
-    for (auto& total : row) total = _mm256_setzero_si256();
-  for (; place + kChunk <= n_in; place += kChunk) {
-    for (int line = 0; line < n_outs * kChunk; line += kLine)
-      fetch(weights + kAhead + (size_t)place * n_outs + line);
-    for (int out = 0; out < n_outs; ++out) {
-      __m256i both = whole(weights + (size_t)out * n_in + place);
+  __m256i low[n_rows], high[n_rows];
+  for (int row = 0; row < n_rows; ++row) low[row] = high[row] = _mm256_setzero_si256();
+  for (int line = 0; line < count; ++line, tile += kLine, inputs += kInputsAtOnce) {
+    fetch(tile + kAhead);
+    for (int half = 0; half < 2; ++half) {
+      __m256i both = _mm256_loadu_si256(reinterpret_cast<const __m256i*>(tile) + half);
       __m256i even = _mm256_srai_epi16(_mm256_slli_epi16(both, 8), 8);
       __m256i odd = _mm256_srai_epi16(both, 8);
       for (int row = 0; row < n_rows; ++row) {
-        const int16_t* input = inputs + (size_t)row * stride + place;
-        totals[out][row] = add_products(totals[out][row], even, whole(input));
-        totals[out][row] = add_products(totals[out][row], odd, whole(input + kChunk / 2));
+        __m256i input = twice(inputs + (size_t)row * stride + 2 * half);
+        low[row] = add_products(low[row], even, input);
+        high[row] = add_products(high[row], odd, input);
       }
     }
   }
-  for (int out = 0; out < n_outs; ++out)
-    for (int row = 0; row < n_rows; ++row) {
-      __m128i half = _mm_add_epi32(_mm256_castsi256_si128(totals[out][row]),
-                                   _mm256_extracti128_si256(totals[out][row], 1));
-      half = _mm_add_epi32(half, _mm_shuffle_epi32(half, 0x4E));
-      half = _mm_add_epi32(half, _mm_shuffle_epi32(half, 0xB1));
-      sums[out][row] = _mm_cvtsi128_si32(half);
-    }
+  for (int row = 0; row < n_rows; ++row) {
+    sums[row][0] = (Ints)low[row];
+    sums[row][1] = (Ints)high[row];
+  }
 #else
-  for (auto& row : sums)
-    for (auto& total : row) total = 0;
+  for (auto& both : sums) both[0] = both[1] = Ints{};
+  for (int line = 0; line < count; ++line, tile += kLine, inputs += kInputsAtOnce)
+    for (int row = 0; row < n_rows; ++row)
+      for (int input = 0; input < kInputsAtOnce; ++input) {
+        int32_t value = inputs[(size_t)row * stride + input];
+        const int8_t* bytes = tile + input / 2 * (kLine / 2) + input % 2 * 2;
+        for (int lane = 0; lane < kLanes; ++lane) {
+          sums[row][0][lane] += value * bytes[4 * lane];
+          sums[row][1][lane] += value * bytes[4 * lane + 1];
+        }
+      }
 #endif
-  for (int out = 0; out < n_outs; ++out)
-    for (int row = 0; row < n_rows; ++row) {
-      const int8_t* weight = weights + (size_t)out * n_in;
-      const int16_t* input = inputs + (size_t)row * stride;
-      int32_t total = 0;
-      for (int index = place; index < n_in; ++index)
-        total += (int32_t)weight[index] * (int32_t)input[index];
-      sums[out][row] += total;
+}
+
+template <int n_rows>
+void int8_rows(const Matrix& matrix, const Inputs& inputs, int out, int row, float* outputs) {
+  const int8_t* tile = static_cast<const int8_t*>(matrix.weights) +
+                       (size_t)out * n_lines(matrix.n_in) * kInputsAtOnce;
+  Ints sums[n_rows][2];
+  int8_tile<n_rows>(tile, inputs.shorts + (size_t)row * inputs.stride, matrix.n_in, inputs.stride,
+                    sums);
+  int count = std::min(kTile, matrix.n_out - out);
+  float scales[kTile] = {}, biases[kTile] = {}, products[kTile];
+  std::memcpy(scales, matrix.scales + out, count * sizeof(float));
+  if (matrix.bias) std::memcpy(biases, matrix.bias + out, count * sizeof(float));
+  for (int each = 0; each < n_rows; ++each) {
+    for (int half = 0; half < 2; ++half) {
+      int place = half * kLanes;
+      Floats sum = __builtin_convertvector(sums[each][half], Floats);
+      Floats value = sum * (load(scales + place) * inputs.scales[row + each]);
+      store(products + place, matrix.bias ? value + load(biases + place) : value);
     }
+    std::memcpy(outputs + (size_t)(row + each) * matrix.n_out + out, products,
+                count * sizeof(float));
+  }
+}
+
+void int8_piece(const Matrix& matrix, const Inputs& inputs, int out, int end, float* outputs) {
+  for (; out < end; out += kTile) {
+    int row = 0;
+    for (; row + 4 <= inputs.n_rows; row += 4) int8_rows<4>(matrix, inputs, out, row, outputs);
+    int rest = inputs.n_rows - row;
+    if (rest == 3) int8_rows<3>(matrix, inputs, out, row, outputs);
+    if (rest == 2) int8_rows<2>(matrix, inputs, out, row, outputs);
+    if (rest == 1) int8_rows<1>(matrix, inputs, out, row, outputs);
+  }
 }
 
 Floats weights_at(const float* weights) { return load(weights); }
@@ -380,21 +420,14 @@ void float_block(const Weight* weights, const float* inputs, int n_in,
 template <int n_outs, int n_rows>
 void block(const Matrix& matrix, const Inputs& inputs, int out, int row, float* outputs) {
   size_t first = (size_t)out * matrix.n_in;
+  const float* floats = inputs.floats + (size_t)row * matrix.n_in;
   float sums[n_outs][n_rows];
-  if (matrix.kind == kInt8) {
-    int32_t whole[n_outs][n_rows];
-    int8_block<n_outs, n_rows>(static_cast<const int8_t*>(matrix.weights) + first,
-                               inputs.shorts + (size_t)row * inputs.stride, matrix.n_in,
-                               inputs.stride, whole);
-    for (int o = 0; o < n_outs; ++o)
-      for (int r = 0; r < n_rows; ++r)
-        sums[o][r] = (float)whole[o][r] * (matrix.scales[out + o] * inputs.scales[row + r]);
-  } else if (matrix.kind == kBfloat16) {
-    float_block<n_outs, n_rows>(static_cast<const uint16_t*>(matrix.weights) + first,
-                                inputs.floats + (size_t)row * matrix.n_in, matrix.n_in, sums);
+  if (matrix.kind == kBfloat16) {
+    float_block<n_outs, n_rows>(static_cast<const uint16_t*>(matrix.weights) + first, floats,
+                                matrix.n_in, sums);
   } else {
-    float_block<n_outs, n_rows>(static_cast<const float*>(matrix.weights) + first,
-                                inputs.floats + (size_t)row * matrix.n_in, matrix.n_in, sums);
+    float_block<n_outs, n_rows>(static_cast<const float*>(matrix.weights) + first, floats,
+                                matrix.n_in, sums);
   }
   for (int o = 0; o < n_outs; ++o)
     for (int r = 0; r < n_rows; ++r)
@@ -418,6 +451,10 @@ void rows_of(const Matrix& matrix, const Inputs& inputs, int out, int end, float
 }
 
 void product_piece(const Matrix& matrix, const Inputs& inputs, int out, int end, float* outputs) {
+  if (matrix.kind == kInt8) {
+    int8_piece(matrix, inputs, out, end, outputs);
+    return;
+  }
   if (inputs.n_rows == 1) {
     for (; out + 4 <= end; out += 4) block<4, 1>(matrix, inputs, out, 0, outputs);
   }
@@ -448,6 +485,7 @@ struct Call {
 };
 
 constexpr int kTokensAtOnce = 64;  // Whose values fit into the nearest cache.
+constexpr int kRowsAtOnce = 4;     // That look at keys together.
 
 class Pass {
  public:
@@ -461,7 +499,7 @@ class Pass {
     seen_.resize(rows * model.n_heads * model.head_dim);
     raised_.resize(rows * model.hidden * (model.has_gate ? 2 : 1));
     lowered_.resize(rows * std::max(model.width, model.hidden));
-    stride_ = (widest + kChunk - 1) / kChunk * kChunk;
+    stride_ = n_lines(widest) * kInputsAtOnce;
     shorts_.resize(rows * stride_);
     scales_.resize(rows);
   }
@@ -531,10 +569,18 @@ class Pass {
     float total = sum(squares);
     for (; place < width; ++place) total += (from[place] - mean) * (from[place] - mean);
     float scale = 1.0f / std::sqrt(total / (float)width + norm.eps);
-    for (int index = 0; index < width; ++index) {
-      float value = (from[index] - mean) * scale;
-      if (norm.weight) value *= norm.weight[index];
-      to[index] = norm.bias ? value + norm.bias[index] : value;
+    place = 0;
+    for (; place + kLanes <= width; place += kLanes) {
+      Floats value = (load(from + place) - mean) * scale;
+      if (norm.weight) value *= load(norm.weight + place);
+      if (norm.bias) value += load(norm.bias + place);
+      store(to + place, value);
+    }
+    for (; place < width; ++place) {
+      float value = (from[place] - mean) * scale;
+      if (norm.weight) value *= norm.weight[place];
+      if (norm.bias) value += norm.bias[place];
+      to[place] = value;
     }
   }
 
@@ -542,18 +588,19 @@ class Pass {
   void product(const Matrix& matrix, const float* from, int n_rows, float* outputs) {
     if (matrix.kind == kInt8) shorten(from, n_rows, matrix.n_in);
     Inputs inputs{from, shorts_.data(), scales_.data(), n_rows, matrix.n_in, stride_};
-    int n_pieces = (matrix.n_out + kOutsAtOnce - 1) / kOutsAtOnce;
-    team_.share(n_pieces, [&](int piece) {
-      int out = piece * kOutsAtOnce;
-      product_piece(matrix, inputs, out, std::min(out + kOutsAtOnce, matrix.n_out), outputs);
+    int at_once = std::min(std::max(matrix.n_out / kPieces, kOutsAtOnce), kMostOutsAtOnce);
+    at_once = at_once / kOutsAtOnce * kOutsAtOnce;
+    team_.share((matrix.n_out + at_once - 1) / at_once, [&](int piece) {
+      int out = piece * at_once;
+      product_piece(matrix, inputs, out, std::min(out + at_once, matrix.n_out), outputs);
     });
   }
 
-  // Rounds inputs to integers so large that no sum of products can overflow 32 bits.  Where
-  // `int8_block` wants it so, the even ones of a chunk come first.
+  // Rounds inputs to integers so large that no sum of products can overflow 32 bits.
   void shorten(const float* from, int n_rows, int n_in) {
     float most = (float)std::min<int64_t>(
         32767, std::numeric_limits<int32_t>::max() / (127 * (int64_t)n_in));
+    int padded = n_lines(n_in) * kInputsAtOnce;
     for (int row = 0; row < n_rows; ++row) {
       const float* inputs = from + (size_t)row * n_in;
       int16_t* shorts = shorts_.data() + (size_t)row * stride_;
@@ -571,24 +618,19 @@ class Pass {
         bad += inputs[place] * 0.0f;
         top = std::max(top, std::fabs(inputs[place]));
       }
-      bool is_sound = bad == 0.0f;
-      float inverse = is_sound ? most / top : 0.0f;
-      scales_[row] = is_sound ? top / most : std::numeric_limits<float>::quiet_NaN();
-      auto put = [&](int from_place, int to_place) {
-        float shifted = (is_sound ? inputs[from_place] : 0.0f) * inverse + kRounder;
-        int32_t bits;
-        std::memcpy(&bits, &shifted, sizeof bits);
-        shorts[to_place] = (int16_t)(bits - 0x4B400000);
-      };
-      place = 0;
-#if defined(__AVX2__)
-      for (; place + kChunk <= n_in; place += kChunk) {
-        for (int pair = 0; pair < kChunk / 2; ++pair) put(place + 2 * pair, place + pair);
-        for (int pair = 0; pair < kChunk / 2; ++pair)
-          put(place + 2 * pair + 1, place + kChunk / 2 + pair);
+      if (bad != 0.0f) {
+        std::memset(shorts, 0, padded * sizeof(int16_t));
+        scales_[row] = std::numeric_limits<float>::quiet_NaN();
+        continue;
       }
-#endif
-      for (; place < n_in; ++place) put(place, place);
+      float inverse = most / top;
+      scales_[row] = top / most;
+      for (place = 0; place + kLanes <= n_in; place += kLanes) {
+        Shorts whole = __builtin_convertvector(rounded(load(inputs + place) * inverse), Shorts);
+        std::memcpy(shorts + place, &whole, sizeof whole);
+      }
+      for (; place < padded; ++place)
+        shorts[place] = place < n_in ? (int16_t)rounded(all(inputs[place] * inverse))[0] : 0;
     }
   }
 
@@ -628,72 +670,132 @@ class Pass {
     return (heads * call_.capacity + token) * model_.head_dim;
   }
 
+  // Rows are taken a few at a time: those look at the same keys while these are near.
   void attend(int index) {
-    int n_pieces = n_rows_ * model_.n_kv_heads;
-    // Rows that look at the same keys come one after another, while these are near.
-    auto work = [&](int piece) { attend_head(index, piece % n_rows_, piece / n_rows_); };
+    int n_groups = (n_rows_ + kRowsAtOnce - 1) / kRowsAtOnce;
+    auto work = [&](int piece) {
+      int first = piece / model_.n_kv_heads * kRowsAtOnce;
+      attend_rows(index, first, std::min(kRowsAtOnce, n_rows_ - first), piece % model_.n_kv_heads);
+    };
+    int n_pieces = n_groups * model_.n_kv_heads;
     // A short text is read faster than another thread is there.
-    if ((int64_t)n_pieces * call_.start < 256) {
+    if ((int64_t)n_rows_ * model_.n_kv_heads * call_.start < 256) {
       for (int piece = 0; piece < n_pieces; ++piece) work(piece);
     } else {
       team_.share(n_pieces, work);
     }
   }
 
-  // Lets the queries of `row` that share the key head `kv_head` look at all tokens up to it.
-  void attend_head(int index, int row, int kv_head) {
+  // Of some rows, the queries that share a key head: what they score, and what they have seen.
+  struct Gaze {
+    const float* queries;  // (n, head_dim)
+    float* scores;         // (n, stride)
+    float* seen;           // (n, head_dim)
+    int n, stride;
+  };
+
+  // Lets the queries of some rows that share the key head `kv_head` look at all tokens up to them.
+  void attend_rows(int index, int first, int n_rows, int kv_head) {
     int head_dim = model_.head_dim, group = model_.n_heads / model_.n_kv_heads;
-    int batch = row / call_.time, n_trunk = call_.n_trunk;
-    int n_tokens = call_.start + row % call_.time + 1;
-    size_t own = place_of(batch, kv_head, 0);
-    size_t trunk = (size_t)kv_head * call_.trunk_capacity * head_dim;
+    int n_trunk = call_.n_trunk, n_queries = n_rows * group;
+    int n_most = call_.start + call_.time, stride = (n_most + kLanes - 1) / kLanes * kLanes;
+    thread_local std::vector<float> queries, scores, seen;
+    queries.resize((size_t)n_queries * head_dim);
+    scores.resize((size_t)n_queries * stride);
+    seen.assign((size_t)n_queries * head_dim, 0.0f);
+    size_t row_floats = (size_t)group * head_dim;
     int width = (model_.n_heads + 2 * model_.n_kv_heads) * head_dim;
-    const float* queries = at(qkv_, row, width) + (size_t)kv_head * group * head_dim;
-    float* seen = at(seen_, row, model_.n_heads * head_dim) + (size_t)kv_head * group * head_dim;
-    thread_local std::vector<float> weights;
-    int stride = (n_tokens + kLanes - 1) / kLanes * kLanes;
-    weights.resize((size_t)group * stride);
-    if (n_trunk) compare(queries, call_.trunk_keys[index] + trunk, n_trunk, weights.data(), stride);
-    compare(queries, call_.keys[index] + own, n_tokens - n_trunk, weights.data() + n_trunk, stride);
+    for (int row = 0; row < n_rows; ++row)
+      std::memcpy(queries.data() + row * row_floats,
+                  at(qkv_, first + row, width) + kv_head * row_floats, row_floats * sizeof(float));
+    auto gaze = [&](int row, int count, int token) {
+      return Gaze{queries.data() + row * row_floats,
+                  scores.data() + (size_t)row * group * stride + token,
+                  seen.data() + row * row_floats, count * group, stride};
+    };
+    size_t trunk = (size_t)kv_head * call_.trunk_capacity * head_dim;
+    if (n_trunk) compare(gaze(0, n_rows, 0), call_.trunk_keys[index] + trunk, n_trunk);
+    each_own(first, n_rows, kv_head, [&](int row, int count, int from, int n, size_t place) {
+      compare(gaze(row, count, n_trunk + from), call_.keys[index] + place, n);
+    });
     thread_local std::vector<float> totals;
-    totals.resize(group);
-    for (int head = 0; head < group; ++head) {
-      totals[head] = softened(weights.data() + (size_t)head * stride, n_tokens, stride);
-      float* to = seen + (size_t)head * head_dim;
-      for (int place = 0; place < head_dim; place += kLanes) store(to + place, all(0.0f));
+    totals.resize(n_queries);
+    for (int query = 0; query < n_queries; ++query) {
+      int n_tokens = call_.start + (first + query / group) % call_.time + 1;
+      totals[query] = softened(scores.data() + (size_t)query * stride, n_tokens, stride);
     }
-    if (n_trunk) weigh(call_.trunk_values[index] + trunk, weights.data(), n_trunk, stride, seen);
-    weigh(call_.values[index] + own, weights.data() + n_trunk, n_tokens - n_trunk, stride, seen);
-    for (int head = 0; head < group; ++head) {
-      float scale = 1.0f / totals[head];
-      float* to = seen + (size_t)head * head_dim;
-      for (int place = 0; place < head_dim; ++place) to[place] *= scale;
+    if (n_trunk) weigh(gaze(0, n_rows, 0), call_.trunk_values[index] + trunk, n_trunk);
+    each_own(first, n_rows, kv_head, [&](int row, int count, int from, int n, size_t place) {
+      weigh(gaze(row, count, n_trunk + from), call_.values[index] + place, n);
+    });
+    for (int query = 0; query < n_queries; ++query) {
+      float scale = 1.0f / totals[query];
+      const float* from = seen.data() + (size_t)query * head_dim;
+      float* to = at(seen_, first + query / group, model_.n_heads * head_dim) +
+                  kv_head * row_floats + (size_t)(query % group) * head_dim;
+      for (int place = 0; place < head_dim; ++place) to[place] = from[place] * scale;
     }
   }
 
-  // Scores `n_tokens` keys for each query of a group; scores of a query are `stride` apart.
-  void compare(const float* queries, const float* keys, int n_tokens, float* scores, int stride) {
-    int head_dim = model_.head_dim, group = model_.n_heads / model_.n_kv_heads;
+  // Calls `work(row, count, from, n, place)`: `count` rows from `row` look at `n` tokens from `from`
+  // on, which are at `place` in the buffers.  Rows of one text share all that the first one sees.
+  template <typename Work>
+  void each_own(int first, int n_rows, int kv_head, const Work& work) {
+    int n_before = call_.start - call_.n_trunk;
+    for (int row = 0; row < n_rows;) {
+      int batch = (first + row) / call_.time, time = (first + row) % call_.time;
+      int count = std::min(n_rows - row, call_.time - time), n_shared = n_before + time + 1;
+      work(row, count, 0, n_shared, place_of(batch, kv_head, 0));
+      for (int later = 1; later < count; ++later)
+        work(row + later, 1, n_shared, later, place_of(batch, kv_head, n_shared));
+      row += count;
+    }
+  }
+
+  // Scores `n_tokens` keys for each query.
+  void compare(const Gaze& gaze, const float* keys, int n_tokens) {
+    if (model_.head_dim == 64) {
+      compare_of<64>(gaze, keys, n_tokens);
+    } else if (model_.head_dim == 128) {
+      compare_of<128>(gaze, keys, n_tokens);
+    } else {
+      compare_of<0>(gaze, keys, n_tokens);
+    }
+  }
+
+  // `dim`: of a head, 0 if it is not known before.
+  template <int dim>
+  void compare_of(const Gaze& gaze, const float* keys, int n_tokens) {
+    int head_dim = dim ? dim : model_.head_dim;
     for (int token = 0; token < n_tokens; ++token) {
       const float* key = keys + (size_t)token * head_dim;
-      int head = 0;
-      for (; head + 4 <= group; head += 4) {
-        Floats products[4];
-        float sums[4];
-        for (int each = 0; each < 4; ++each)
-          products[each] = products_of(queries + (size_t)(head + each) * head_dim, key, head_dim);
-        sums_of_four(products, sums);
-        for (int each = 0; each < 4; ++each)
-          scores[(size_t)(head + each) * stride + token] = sums[each] * model_.attention_scale;
-      }
-      for (; head < group; ++head)
-        scores[(size_t)head * stride + token] =
-            sum(products_of(queries + (size_t)head * head_dim, key, head_dim)) *
-            model_.attention_scale;
+      for (int place = 0; place < head_dim; place += kFloatsOfLine)
+        fetch(key + kTokensAhead * head_dim + place);
+      int query = 0;
+      for (; query + 4 <= gaze.n; query += 4) compare_some<dim, 4>(gaze, query, key, token);
+      if (gaze.n - query == 3) compare_some<dim, 3>(gaze, query, key, token);
+      if (gaze.n - query == 2) compare_some<dim, 2>(gaze, query, key, token);
+      if (gaze.n - query == 1) compare_some<dim, 1>(gaze, query, key, token);
     }
   }
 
-  static Floats products_of(const float* query, const float* key, int head_dim) {
+  template <int dim, int count>
+  void compare_some(const Gaze& gaze, int query, const float* key, int token) {
+    int head_dim = dim ? dim : model_.head_dim;
+    Floats products[4] = {};
+    float sums[4];
+    for (int each = 0; each < count; ++each)
+      products[each] =
+          products_of<dim>(gaze.queries + (size_t)(query + each) * head_dim, key, head_dim);
+    sums_of_four(products, sums);
+    for (int each = 0; each < count; ++each)
+      gaze.scores[(size_t)(query + each) * gaze.stride + token] =
+          sums[each] * model_.attention_scale;
+  }
+
+  template <int dim>
+  static Floats products_of(const float* query, const float* key, int of_head) {
+    int head_dim = dim ? dim : of_head;
     Floats total = {}, more = {};
     int place = 0;
     for (; place + 2 * kLanes <= head_dim; place += 2 * kLanes) {
@@ -727,21 +829,26 @@ class Pass {
     return rest;
   }
 
-  // Adds values, each by its weight, to what each head of a group has `seen`; so few tokens at a
-  // time that they stay near until the last head has had them.
-  void weigh(const float* values, const float* weights, int n_tokens, int stride, float* seen) {
-    int head_dim = model_.head_dim, group = model_.n_heads / model_.n_kv_heads;
+  // Adds values, each by its weight, to what each query has seen; so few tokens at a time that
+  // they stay near until the last query has had them.
+  void weigh(const Gaze& gaze, const float* values, int n_tokens) {
+    int head_dim = model_.head_dim;
     for (int first = 0; first < n_tokens; first += kTokensAtOnce) {
       int count = std::min(kTokensAtOnce, n_tokens - first);
       const float* part = values + (size_t)first * head_dim;
-      for (int head = 0; head < group; ++head) {
-        const float* of_head = weights + (size_t)head * stride + first;
-        float* to = seen + (size_t)head * head_dim;
+      const float* next = part + (size_t)kTokensAtOnce * head_dim;
+      int ahead = kTokensAtOnce * head_dim / gaze.n;
+      for (int query = 0; query < gaze.n; ++query) {
+        // The tokens after these come near while the queries are busy with these.
+        for (int place = query * ahead; place < (query + 1) * ahead; place += kFloatsOfLine)
+          fetch(next + place);
+        const float* weights = gaze.scores + (size_t)query * gaze.stride + first;
+        float* to = gaze.seen + (size_t)query * head_dim;
         int place = 0;
         for (; place + 8 * kLanes <= head_dim; place += 8 * kLanes)
-          weigh_lanes<8>(part + place, of_head, count, to + place);
+          weigh_lanes<8>(part + place, weights, count, to + place);
         for (; place < head_dim; place += kLanes)
-          weigh_lanes<1>(part + place, of_head, count, to + place);
+          weigh_lanes<1>(part + place, weights, count, to + place);
       }
     }
   }
@@ -762,7 +869,10 @@ class Pass {
   void add(int row) {
     float* to = at(rows_, row, model_.width);
     const float* from = lowered_.data() + (size_t)row * model_.width;
-    for (int index = 0; index < model_.width; ++index) to[index] += model_.residual * from[index];
+    int place = 0;
+    for (; place + kLanes <= model_.width; place += kLanes)
+      store(to + place, multiply_add(all(model_.residual), load(from + place), load(to + place)));
+    for (; place < model_.width; ++place) to[place] += model_.residual * from[place];
   }
 
   // From the raised row to what goes down again: (hidden).
@@ -815,9 +925,82 @@ class Pass {
   std::vector<int16_t> shorts_;
 };
 
+// ---------------------------------------------------------------------------------------------
+// What the scores say
+
+bool any_above(Floats values, float least) {
+  Ints above = values > all(least);
+#if defined(__AVX2__)
+  return _mm256_movemask_ps((__m256)above) != 0;
+#else
+  int32_t some = 0;
+  for (int lane = 0; lane < kLanes; ++lane) some |= above[lane];
+  return some != 0;
+#endif
+}
+
+// Finds the `k` highest of `n` scores, best first, of equals the first one first.
+void list_best(const float* scores, int n, int k, float* best, int64_t* places) {
+  int held = 0;
+  auto insert = [&](int place) {
+    float score = scores[place];
+    int rank = held < k ? held++ : k - 1;
+    for (; rank > 0 && score > best[rank - 1]; --rank) {
+      best[rank] = best[rank - 1];
+      places[rank] = places[rank - 1];
+    }
+    best[rank] = score;
+    places[rank] = place;
+  };
+  int place = 0;
+  for (; place < k; ++place) insert(place);
+  for (; place + kLanes <= n; place += kLanes) {
+    if (!any_above(load(scores + place), best[k - 1])) continue;
+    for (int lane = 0; lane < kLanes; ++lane)
+      if (scores[place + lane] > best[k - 1]) insert(place + lane);
+  }
+  for (; place < n; ++place)
+    if (scores[place] > best[k - 1]) insert(place);
+}
+
+// The logarithm of the sum of all exponentials; NaN if there is one.
+double log_total(const float* scores, int n, float top) {
+  constexpr int kOfPart = 256;  // So few that a sum in 32 bits loses nothing that counts.
+  double total = 0.0;
+  int place = 0;
+  float poison = 0.0f;
+  while (place + kLanes <= n) {
+    Floats part = {}, bad = {};
+    for (int count = 0; count < kOfPart && place + kLanes <= n; ++count, place += kLanes) {
+      Floats value = load(scores + place) - top;
+      bad += value != value ? value : all(0.0f);
+      part += exponential(value);
+    }
+    total += sum(part);
+    poison += sum(bad);
+  }
+  for (; place < n; ++place) {
+    float value = scores[place] - top;
+    if (value != value) poison = value;
+    total += exponential(value);
+  }
+  return (double)top + std::log(total) + poison;
+}
+
 }  // namespace
 
 extern "C" {
+
+// For each row of `scores`, (n_rows, n): its `k` best and their places, (n_rows, k) both, and the
+// logarithm of the sum of the exponentials of all.
+void codelsp_best(const float* scores, int32_t n_rows, int32_t n, int32_t k, float* best,
+                  int64_t* places, double* log_totals) {
+  for (int row = 0; row < n_rows; ++row) {
+    const float* of_row = scores + (size_t)row * n;
+    list_best(of_row, n, k, best + (size_t)row * k, places + (size_t)row * k);
+    log_totals[row] = log_total(of_row, n, best[(size_t)row * k]);
+  }
+}
 
 void* codelsp_team_new(int32_t n_threads) { return new (std::nothrow) Team(n_threads); }
 

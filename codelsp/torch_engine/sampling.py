@@ -3,20 +3,28 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
+import numpy as np
 import torch
 
 if TYPE_CHECKING:
+    import random
     from collections.abc import Mapping, Sequence
 
+    from numpy.typing import NDArray
     from torch import Tensor
+
+    Floats = NDArray[np.floating]
+    Tokens = NDArray[np.int64]
+    Flags = NDArray[np.bool_]
 
 FILTERS = ("top_k", "top_p", "min_p", "temperature", "infill")
 """The steps that are known, by llama.cpp's names."""
 _DEFAULT_ORDER = ("top_k", "top_p", "min_p", "temperature")
 _INFILL_LEAST = 0.2
 _INFILL_END_WEIGHT = 3
+_LEAST_SHARE = 1e-9
 
 
 @dataclass(frozen=True)
@@ -64,59 +72,91 @@ class Choice:
     """The likeliest tokens and their logarithms, best first."""
 
 
-def generator_of(seed: int) -> torch.Generator:
-    """Return a source of chance; the same ``seed``, the same tokens."""
-    return torch.Generator().manual_seed(seed & 0xFFFF_FFFF_FFFF)
-
-
-def best_tokens(logits: Tensor, n_top: int) -> list[Choice]:
-    """Return the best token of each row of ``logits``, (rows, vocabulary)."""
-    best, tokens = logits.max(-1)
-    log_probs = best - logits.logsumexp(-1)
-    tops = _tops(logits, n_top)
-    pairs = zip(tokens.tolist(), log_probs.tolist(), strict=True)
-    return [Choice(token, log_prob, tops[row]) for row, (token, log_prob) in enumerate(pairs)]
-
-
 @dataclass(frozen=True)
-class Shortlist:
-    """The scores of one row that choices are made from, found for all rows at once."""
+class Shortlists:
+    """The best tokens of each row, best first."""
 
-    logits: Tensor
-    """All of them, (vocabulary)."""
-    scores: Tensor
-    """Best first, (most tokens)."""
-    tokens: Tensor
-    log_total: float
-    """Logarithm of the sum of all scores' exponentials."""
+    scores: Floats
+    """(rows, k)"""
+    tokens: Tokens
+    """(rows, k)"""
+    log_totals: Floats
+    """Logarithms of the sums of the exponentials of all scores, those not listed too: (rows)."""
+
+    def choices(self, n_top: int, indices: Tokens | None = None) -> list[Choice]:
+        """Return of each row the token at its index, else the best; and ``n_top`` to tell of."""
+        tokens, scores = self.tokens[:, 0], self.scores[:, 0]
+        if indices is not None:
+            rows = np.arange(len(indices))
+            tokens, scores = self.tokens[rows, indices], self.scores[rows, indices]
+        rows_of = zip(
+            tokens.tolist(), scores.tolist(), self.log_totals.tolist(), self.tops(n_top),
+            strict=True,
+        )  # fmt: skip
+        return [Choice(token, score - total, top) for token, score, total, top in rows_of]
+
+    def tops(self, n_top: int) -> list[tuple[tuple[int, float], ...]]:
+        """Return the ``n_top`` likeliest tokens of each row, and their logarithms."""
+        if n_top <= 0:
+            return [()] * len(self.tokens)
+        rows = zip(
+            self.tokens[:, :n_top].tolist(), self.scores[:, :n_top].tolist(),
+            self.log_totals.tolist(), strict=True,
+        )  # fmt: skip
+        return [
+            tuple((token, score - total) for token, score in zip(tokens, scores, strict=True))
+            for tokens, scores, total in rows
+        ]
 
 
-def shortlists(logits: Tensor, sampling: Sampling) -> list[Shortlist]:
-    """Return what may be drawn for each row of ``logits``, (rows, vocabulary)."""
-    k = _most_drawn(sampling, logits.shape[-1])
-    scores, tokens = logits.float().cpu().topk(k)
-    totals = logits.logsumexp(-1).tolist()
-    return [Shortlist(*row) for row in zip(logits, scores, tokens, totals, strict=True)]
+class ListBest(Protocol):
+    """Lists the best tokens."""
+
+    def __call__(self, logits: Tensor, k: int) -> Shortlists:
+        """Return the ``k`` best tokens of each row of ``logits``, (rows, vocabulary)."""
 
 
-def drawn_token(
-    shortlist: Shortlist,
+def shortlists(logits: Tensor, k: int) -> Shortlists:
+    """Return the ``k`` best tokens of each row of ``logits``, (rows, vocabulary)."""
+    scores, tokens = logits.max(-1, keepdim=True) if k == 1 else logits.topk(k)
+    totals = logits.logsumexp(-1).double().cpu().numpy()
+    return Shortlists(scores.float().cpu().numpy(), tokens.cpu().numpy(), totals)
+
+
+def length_of_shortlists(sampling: Sampling, n_top: int, n_scores: int) -> int:
+    """Return how many tokens are needed to choose one, and to tell of ``n_top``."""
+    drawn = 1 if sampling.is_greedy else _most_drawn(sampling, n_scores)
+    return min(max(drawn, n_top), n_scores)
+
+
+def chosen_tokens(
+    lists: Shortlists,
     sampling: Sampling,
-    chance: torch.Generator,
+    chances: Sequence[random.Random],
     *,
     ends: frozenset[int] = frozenset(),
     n_top: int = 0,
-) -> Choice:
-    """Return what ``sampled_token`` does where nothing but ``sampling`` matters."""
-    token = _chosen(shortlist.scores, shortlist.tokens, sampling, chance, ends)
-    log_prob = float(shortlist.logits[token]) - shortlist.log_total
-    return Choice(token, log_prob, _tops(shortlist.logits[None], n_top)[0])
+) -> list[Choice]:
+    """Return one token of each row, where nothing but ``sampling`` matters.
+
+    Args:
+        lists: As long as ``length_of_shortlists`` says, or longer.
+        sampling: How to choose.
+        chances: A source of chance for each row.
+        ends: The tokens that end a text, for the ``infill`` step.
+        n_top: How many of the likeliest tokens to tell.
+    """
+    if sampling.is_greedy:
+        return lists.choices(n_top)
+    k = _most_drawn(sampling, lists.tokens.shape[1])
+    drawn = _drawn(lists.scores[:, :k], lists.tokens[:, :k], sampling, chances, ends)
+    return lists.choices(n_top, drawn)
 
 
 def sampled_token(  # noqa: PLR0913  # what is known at a step
     logits: Tensor,
     sampling: Sampling,
-    chance: torch.Generator,
+    chance: random.Random,
     *,
     history: Sequence[int] = (),
     ends: frozenset[int] = frozenset(),
@@ -134,25 +174,18 @@ def sampled_token(  # noqa: PLR0913  # what is known at a step
         n_top: How many of the likeliest tokens to tell.
         allowed: The only tokens that may come; None for all.
     """
-    log_total = logits.logsumexp(-1)
+    n_scores = len(logits)
     scores = _adjusted(logits, sampling, history) if sampling.changes_scores else logits
     if allowed is not None:
         index = torch.tensor(allowed, device=logits.device)
         scores = torch.full_like(logits, -torch.inf).index_copy(0, index, scores[index])
-    if sampling.is_greedy:
-        token = int(scores.argmax())
-    else:
-        token = _drawn(scores.float().cpu(), sampling, chance, ends)
-    return Choice(token, float(logits[token] - log_total), _tops(logits[None], n_top)[0])
-
-
-def _tops(logits: Tensor, n_top: int) -> list[tuple[tuple[int, float], ...]]:
-    if n_top <= 0:
-        return [()] * logits.shape[0]
-    log_probs = logits.log_softmax(-1)
-    values, indices = log_probs.topk(min(n_top, logits.shape[-1]), -1)
-    rows = zip(indices.tolist(), values.tolist(), strict=True)
-    return [tuple(zip(tokens, probs, strict=True)) for tokens, probs in rows]
+    lists = shortlists(scores[None], length_of_shortlists(sampling, 0, n_scores))
+    token = chosen_tokens(lists, sampling, [chance], ends=ends)[0].token
+    # What is told is what the model thought, whatever may come.
+    thought = shortlists(logits[None], max(1, min(n_top, n_scores)))
+    return Choice(
+        token, float(logits[token]) - float(thought.log_totals[0]), thought.tops(n_top)[0]
+    )
 
 
 def _adjusted(logits: Tensor, sampling: Sampling, history: Sequence[int]) -> Tensor:
@@ -173,92 +206,90 @@ def _adjusted(logits: Tensor, sampling: Sampling, history: Sequence[int]) -> Ten
     return scores
 
 
-def _drawn(
-    scores: Tensor, sampling: Sampling, chance: torch.Generator, ends: frozenset[int]
-) -> int:
-    kept, tokens = scores.topk(_most_drawn(sampling, scores.shape[0]))
-    return _chosen(kept, tokens, sampling, chance, ends)
-
-
 def _most_drawn(sampling: Sampling, n_scores: int) -> int:
     has_limit = "top_k" in sampling.order and sampling.top_k > 0
     return min(sampling.top_k, n_scores) if has_limit else n_scores
 
 
-def _chosen(
-    kept: Tensor,
-    tokens: Tensor,
+def _drawn(
+    scores: Floats,
+    tokens: Tokens,
     sampling: Sampling,
-    chance: torch.Generator,
+    chances: Sequence[random.Random],
     ends: frozenset[int],
-) -> int:
-    for step in sampling.order:
-        kept, tokens = _STEPS[step](kept, tokens, sampling, ends)
-    if torch.isnan(kept).any():
-        return int(tokens[0])  # Whoever asked sees the NaN in its log-probability.
-    return int(tokens[int(torch.multinomial(kept.softmax(-1), 1, generator=chance))])
+) -> Tokens:
+    """Return the index of one of ``tokens`` for each row; scores are best first."""
+    scores = scores.astype(np.float64)
+    with np.errstate(invalid="ignore"):  # Infinite scores make NaN.
+        for step in sampling.order:
+            if step == "infill":
+                scores = _infill(scores, np.isin(tokens, list(ends)))
+            else:
+                scores = _STEPS[step](scores, sampling)
+        reached = _weights(scores).cumsum(1)
+    total = reached[:, -1]
+    wanted = np.minimum([chance.random() for chance in chances] * total, np.nextafter(total, 0))
+    # NaN is not above anything, so it chooses the first; whoever asked sees it in what that says.
+    indices: Tokens = (reached <= wanted[:, None]).sum(1)
+    return indices
 
 
-def _top_k(
-    scores: Tensor, tokens: Tensor, _sampling: Sampling, _ends: frozenset[int]
-) -> tuple[Tensor, Tensor]:
-    return scores, tokens  # Done first of all: the rest then works on few tokens.
+def _weights(scores: Floats) -> Floats:
+    """Return what is in proportion to the probabilities, 1 for the best."""
+    weights: Floats = np.exp(scores - scores.max(1, keepdims=True))
+    return weights
 
 
-def _top_p(
-    scores: Tensor, tokens: Tensor, sampling: Sampling, _ends: frozenset[int]
-) -> tuple[Tensor, Tensor]:
+def _shares(scores: Floats) -> Floats:
+    weights = _weights(scores)
+    shares: Floats = weights / weights.sum(1, keepdims=True)
+    return shares
+
+
+def _only(scores: Floats, kept: Flags) -> Floats:
+    return np.where(kept, scores, -np.inf)
+
+
+def _top_k(scores: Floats, _sampling: Sampling) -> Floats:
+    return scores  # Done first of all: the rest then works on few tokens.
+
+
+def _temperature(scores: Floats, sampling: Sampling) -> Floats:
+    return scores / sampling.temperature
+
+
+def _top_p(scores: Floats, sampling: Sampling) -> Floats:
     if sampling.top_p >= 1.0:
-        return scores, tokens
-    probabilities = scores.softmax(-1)
-    before = probabilities.cumsum(-1) - probabilities
-    kept = before < sampling.top_p
-    kept[0] = True
-    return scores[kept], tokens[kept]
+        return scores
+    shares = _shares(scores)
+    return _only(scores, shares.cumsum(1) - shares < max(sampling.top_p, _LEAST_SHARE))
 
 
-def _min_p(
-    scores: Tensor, tokens: Tensor, sampling: Sampling, _ends: frozenset[int]
-) -> tuple[Tensor, Tensor]:
+def _min_p(scores: Floats, sampling: Sampling) -> Floats:
     if sampling.min_p <= 0.0:
-        return scores, tokens
-    probabilities = scores.softmax(-1)
-    kept = probabilities >= sampling.min_p * probabilities[0]
-    return scores[kept], tokens[kept]
+        return scores
+    return _only(scores, _weights(scores) >= sampling.min_p)
 
 
-def _temperature(
-    scores: Tensor, tokens: Tensor, sampling: Sampling, _ends: frozenset[int]
-) -> tuple[Tensor, Tensor]:
-    return scores / sampling.temperature, tokens
-
-
-def _infill(
-    scores: Tensor, tokens: Tensor, _sampling: Sampling, ends: frozenset[int]
-) -> tuple[Tensor, Tensor]:
+def _infill(scores: Floats, is_end: Flags) -> Floats:
     """Rather end than write what is unlikely.
 
     After llama.cpp's sampler of this name, without its merging of tokens with a common beginning.
     """
-    probabilities = scores.softmax(-1)
-    is_end = torch.tensor([int(token) in ends for token in tokens])
-    p_end, p_text = float(probabilities[is_end].sum()), float(probabilities[~is_end].sum())
-    if is_end.any() and _INFILL_END_WEIGHT * p_end * len(tokens) > p_text:
-        return scores[is_end], tokens[is_end]
-    likely = is_end | (probabilities >= _INFILL_LEAST)
-    n_texts = int((likely & ~is_end).sum())
-    if n_texts == 0:
-        # Nothing is likely: end if the model knows how, else its best.
-        return (scores[is_end], tokens[is_end]) if is_end.any() else (scores[:1], tokens[:1])
-    scores, tokens, is_end = scores[likely], tokens[likely], is_end[likely]
-    kept = is_end | (scores.softmax(-1) >= 1 / (n_texts + 1))
-    return scores[kept], tokens[kept]
+    shares = _shares(scores)
+    kept = shares > 0
+    ends = kept & is_end
+    has_ends = ends.any(1, keepdims=True)
+    p_end = (shares * is_end).sum(1, keepdims=True)
+    is_over = has_ends & (_INFILL_END_WEIGHT * p_end * kept.sum(1, keepdims=True) > 1 - p_end)
+    likely = ends | (shares >= _INFILL_LEAST)
+    n_texts = (likely & ~is_end).sum(1, keepdims=True)
+    again = shares * likely / (shares * likely).sum(1, keepdims=True).clip(_LEAST_SHARE)
+    texts = ends | (likely & (again >= 1 / (n_texts + 1)))
+    # Where nothing is likely: end if the model knows how, else its best.
+    best = kept & (kept.cumsum(1) == 1)
+    unlikely = np.where(has_ends, ends, best)
+    return _only(scores, np.where(is_over, ends, np.where(n_texts == 0, unlikely, texts)))
 
 
-_STEPS = {
-    "top_k": _top_k,
-    "top_p": _top_p,
-    "min_p": _min_p,
-    "temperature": _temperature,
-    "infill": _infill,
-}
+_STEPS = {"top_k": _top_k, "top_p": _top_p, "min_p": _min_p, "temperature": _temperature}
