@@ -17,12 +17,10 @@ from tests.budgets.slack import TIME_SLACK
 
 pytestmark = [pytest.mark.budget, pytest.mark.timeout(600)]
 
-# FIXME: the target is 4 ms, and 1.3 times that for four candidates; `codelsp bench engine` shows
-# both beside theirs.  What two busy cores take is held, so that it does not grow meanwhile.  One
-# token waits for memory alone; four compute, and twice as long where nothing multiplies and adds
-# 16-bit integers at once (VNNI).
-DECODE_BUDGET_MS = 6.0
-MOST_TIMES_FOR_FOUR = 3.0
+DECODE_BUDGET_MS = 4.0
+# FIXME: the target is 1.3, which `codelsp bench engine` shows beside what is measured, 1.4 to 1.6
+# on two cores.  What they take when busy is held, so that it does not grow meanwhile.
+MOST_TIMES_FOR_FOUR = 2.2
 LEAST_TIMES_GENERATE = 8.0
 N_TOKENS, N_KEYS = 12, 20
 
