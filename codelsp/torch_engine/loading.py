@@ -115,7 +115,8 @@ def load(folder: Path, options: LoadOptions) -> Loaded:
     model = _model(folder, config, plan, options)
     n_rows = model.get_input_embeddings().weight.shape[0]
     _refuse_wrong_vocabulary(n_rows, vocabulary, folder)
-    library = None if build is None else build.library()
+    # What does not need the library does not wait for its compiler.
+    library = build.library() if build is not None and plan.dtype in _NATIVE_DTYPES else None
     base = base_runner(model, plan.device, plan.dtype, library) if has_lean else None
     if plan.dtype == "int8" and base is not None:
         reason = _doubt(folder, model, base, vocabulary)
@@ -325,7 +326,7 @@ def base_runner(model: Any, device: str, dtype: str, library: CDLL | None) -> Ru
     is_int8 = dtype == "int8"
     if device == "cuda":
         return GraphedRunner(lean_runner_of(model, is_int8=False))
-    if library is None or dtype not in _NATIVE_DTYPES:
+    if library is None:
         return lean_runner_of(model, is_int8=is_int8)
     lean = LeanRunner(model, has_layers=not is_int8)
     if not can_be_native(lean):
