@@ -17,8 +17,8 @@ from codelsp.errors import EngineUnavailableError
 
 _LOOK_SECONDS = 0.005
 _SPINS = "1000"
-_HUGE_PAGES_NAME = "glibc.malloc.hugetlb"
 """Turns; the default of 300,000 is for machines with nothing else to do."""
+_HUGE_PAGES_NAME = "glibc.malloc.hugetlb"
 _OLD_LOG_BYTES = 1024 * 1024
 _TAIL_BYTES, _TAIL_LINES = 4096, 6
 

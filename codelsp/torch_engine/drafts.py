@@ -1,8 +1,7 @@
 """Drafts by prompt lookup: what followed the last words when they stood in the text before.
 
 Code repeats itself.  A draft costs nothing to make, and reading four tokens costs little more than
-reading one where memory is what a step waits for, so a draft that holds saves whole steps; a CPU
-without VNNI takes two to four times as long for four, and there drafts do no more than pay.  The
+reading one where memory is what a step waits for, so a draft that holds saves whole steps.  The
 idea is from https://github.com/apoorvumang/prompt-lookup-decoding; here the places of all word
 pairs and triples are kept in a table, so that a draft takes no search.
 

@@ -244,9 +244,9 @@ namespace {
 // ---------------------------------------------------------------------------------------------
 // Products
 
-constexpr int kOutsAtOnce = 32;      // Of one piece of work, or more,
-constexpr int kMostOutsAtOnce = 1024;  // where a matrix has many.
-constexpr int kPieces = 8;          // Of a matrix, if they are not too small then.
+constexpr int kOutsAtOnce = 32;      // Of one piece of work, or more, where
+constexpr int kMostOutsAtOnce = 1024;  // a matrix has many.
+constexpr int kPieces = 8;           // Of a matrix, if they are not too small then.
 constexpr int kTile = 16;            // Rows of 8-bit weights that lie side by side.
 constexpr int kInputsAtOnce = 4;     // Of a tile: a line of it.
 constexpr int kAhead = 4096;         // Bytes from what is multiplied to what is fetched meanwhile.
