@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from codelsp.cli.session import effective_settings, make_console
+from codelsp.cli.session import EXIT_INTERRUPTED, effective_settings, make_console
 
 if TYPE_CHECKING:
     from codelsp.adaptation.adapt import Outcome
@@ -17,7 +17,6 @@ if TYPE_CHECKING:
     from codelsp.training.monitor import StepReport
 
 EXIT_NOT_BETTER = 1
-EXIT_INTERRUPTED = 130
 _LORA_RANK = 16
 _LINE_EVERY = 10
 """Steps between lines where there is no terminal to draw on."""

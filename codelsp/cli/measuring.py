@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from codelsp.cli.session import Invocation, effective_settings, make_console
+from codelsp.cli.session import EXIT_INTERRUPTED, Invocation, effective_settings, make_console
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine, Iterator, Sequence
@@ -30,7 +30,6 @@ Output = Annotated[
 Fast = Annotated[bool, typer.Option("--fast", help="A quarter of the work, wider intervals.")]
 Seed = Annotated[int, typer.Option(help="Which files and holes are drawn.")]
 DEFAULT_OUTPUT = Path("evaluation")
-EXIT_INTERRUPTED = 130
 
 
 @dataclass(frozen=True)

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 LOADING_SECONDS = 120.0
 """How long a command waits for a model to be loaded; an editor would not."""
 _POLL_SECONDS = 0.05
+EXIT_INTERRUPTED = 130
 PIPE_WIDTH = 160
 """Columns where there is no terminal to ask; a table for a file need not be squeezed."""
 

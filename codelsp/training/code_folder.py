@@ -30,6 +30,7 @@ class SourceFile:
     language: str
     repository: str
     """The folder, within the one that is converted, that holds ``.git``; or empty."""
+    modified_ns: int = 0
 
 
 def source_files(folder: Path, languages: Sequence[str]) -> Iterator[SourceFile]:
@@ -51,7 +52,10 @@ def source_files(folder: Path, languages: Sequence[str]) -> Iterator[SourceFile]
             language = language_by_path(name)
             if language in wanted and path.is_file() and not path.is_symlink():
                 own = path.relative_to(folder).as_posix()
-                yield SourceFile(own, path.stat().st_size, language, repositories[here])
+                facts = path.stat()
+                yield SourceFile(
+                    own, facts.st_size, language, repositories[here], facts.st_mtime_ns
+                )
 
 
 def sides_of(

@@ -45,7 +45,8 @@ def add_tokens(
         if len(tokenizer.encode(token, add_special_tokens=False).ids) > 1:
             tokenizer.add_tokens([AddedToken(token, special=False, normalized=False)])
     grown = tokenizer.get_vocab(with_added_tokens=True)
-    return {token: number for token, number in grown.items() if token not in known}
+    new = (item for item in grown.items() if item[0] not in known)
+    return dict(sorted(new, key=lambda item: item[1]))
 
 
 def grow_model(model: PreTrainedModel, tokenizer: Tokenizer, new: Mapping[str, int]) -> None:

@@ -9,11 +9,9 @@ copies of a file count once; and windows of the dev side do not overlap at all.
 from __future__ import annotations
 
 import json
-from array import array
-from contextlib import ExitStack
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from hashlib import sha256
-from typing import IO, TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
@@ -25,6 +23,7 @@ from codelsp.training.disk import room_for
 from codelsp.training.filters import decoded
 from codelsp.training.new_tokens import NEW_TOKENS, WHITESPACE_TOKENS, add_tokens
 from codelsp.training.rows import RowsDescription
+from codelsp.training.segment_files import DIGEST_BYTES, Mark, SegmentFiles
 from codelsp.training.tokenizer import load_tokenizer, tokenizer_hash
 from codelsp.training.windows import FORM, FRAME, Windows, n_windows
 
@@ -96,11 +95,21 @@ class Converted:
         """Count a file that is not used."""
         self.left_out[reason] = self.left_out.get(reason, 0) + 1
 
+    def counts(self) -> dict[str, Any]:
+        """Return what has been counted file by file."""
+        return {"n_files": self.n_files, "n_bytes": self.n_bytes, "left_out": self.left_out}
+
+    def take_counts(self, counts: dict[str, Any]) -> None:
+        """Go on from what ``counts`` returned."""
+        self.n_files, self.left_out = dict(counts["n_files"]), dict(counts["left_out"])
+        self.n_bytes = int(counts["n_bytes"])
+
 
 def convert(plan: ConvertPlan, told: Callable[[int, int], None] = lambda *_: None) -> Converted:
     """Write both sides of a folder as windows; ``told(done, all)`` hears of bytes.
 
     Memory goes with the number of files and the size of the largest ones, never with all text.
+    A conversion that was stopped goes on where it was, if folder, plan and tokenizer are the same.
 
     Raises:
         CorpusError: the folder has no file of the languages, or the plan is wrong.
@@ -156,22 +165,6 @@ class _Target:
         return int(number)
 
 
-class _Side:
-    """The files of one side while they are written."""
-
-    def __init__(self, stream: IO[bytes], type_: str) -> None:
-        self.stream, self._type = stream, type_
-        self.documents = array("q")
-        self.n_ids = 0
-        self.units: set[str] = set()
-
-    def add(self, ids: list[int], control: int, unit: str) -> None:
-        self.stream.write(np.asarray(ids, self._type).tobytes())
-        self.documents.extend((self.n_ids, len(ids), control))
-        self.n_ids += len(ids)
-        self.units.add(unit)
-
-
 @dataclass(frozen=True)
 class _Conversion:
     """Files to ids, a batch at a time."""
@@ -188,67 +181,83 @@ class _Conversion:
     def write(self, files: list[SourceFile], told: Callable[[int, int], None]) -> None:
         """Write both sides; ``told(done, all)`` hears of bytes."""
         total = sum(file.size for file in files)
-        with ExitStack() as stack:
-            written = {}
-            for side in SIDES:
-                (self.plan.output / f"{side}.json").unlink(missing_ok=True)  # not whole from here
-                stream = stack.enter_context((self.plan.output / f"{side}.ids").open("wb"))
-                written[side] = _Side(stream, f"<u{self._id_bytes}")
-            for batch in self._texts(files):
+        with SegmentFiles(self.plan.output, self._head(files)) as written:
+            n_read = written.mark.n_read
+            if n_read:
+                self.report.take_counts(written.mark.counts)
+            for batch, n_done in self._texts(files, n_read, written):
                 self._add(batch, written)
+                written.set_mark(Mark(n_done, self.report.counts()))
                 told(self.report.n_bytes, total)
         for side in SIDES:
-            self._describe(side, written[side])
+            self._describe(side, written.units(side))
+        written.finish()
 
-    def _add(self, batch: list[tuple[SourceFile, str]], written: dict[str, _Side]) -> None:
+    def _head(self, files: list[SourceFile]) -> dict[str, Any]:
+        """Return what must be the same for a conversion to be gone on with."""
+        listing = sha256()
+        for file in files:
+            listing.update(f"{file.path}:{file.size}:{file.modified_ns}\n".encode(errors="replace"))
+        plan = {name: str(value) for name, value in asdict(self.plan).items()}
+        tokenizer = tokenizer_hash(self.target.tokenizer)
+        return {"plan": plan, "files": listing.hexdigest(), "tokenizer": tokenizer}
+
+    def _add(self, batch: list[tuple[SourceFile, str]], written: SegmentFiles) -> None:
         texts = [text for _, text in batch]
         encoded = self.target.tokenizer.encode_batch_fast(texts, add_special_tokens=False)
         for (file, _), encoding in zip(batch, encoded, strict=True):
             unit = unit_of(file, self.report.split_by)
             side = self.sides[unit]
-            written[side].add(encoding.ids, self.target.id_of(CONTROL_TOKENS[file.language]), unit)
+            ids = np.asarray(encoding.ids, f"<u{self._id_bytes}")
+            begin = written.size(side) // self._id_bytes
+            control = self.target.id_of(CONTROL_TOKENS[file.language])
+            document = np.array((begin, len(ids), control), "<i8")
+            written.add(side, ids.tobytes(), document.tobytes(), unit)
             self.report.n_files[side] += 1
             self.report.n_bytes += file.size
 
-    def _texts(self, files: list[SourceFile]) -> Iterator[list[tuple[SourceFile, str]]]:
-        """Yield texts in batches that fit into memory; copies and what is no text are left out."""
-        seen: set[bytes] = set()
+    def _texts(
+        self, files: list[SourceFile], first: int, written: SegmentFiles
+    ) -> Iterator[tuple[list[tuple[SourceFile, str]], int]]:
+        """Yield texts in batches that fit into memory, and how many files are read by then.
+
+        Copies and what is no text are left out.
+        """
+        seen = written.digests()
         batch: list[tuple[SourceFile, str]] = []
         n_chars = 0
-        for file in files:
-            text = self._text_of(file, seen)
-            if text is None:
-                continue
-            batch.append((file, text))
-            n_chars += len(text)
-            if n_chars >= _BATCH_CHARS:
-                yield batch
+        for number, file in enumerate(files[first:], first + 1):
+            text = self._text_of(file, seen, written)
+            if text is not None:
+                batch.append((file, text))
+                n_chars += len(text)
+            if n_chars >= _BATCH_CHARS or number == len(files):
+                yield batch, number
                 batch, n_chars = [], 0
-        if batch:
-            yield batch
 
-    def _text_of(self, file: SourceFile, seen: set[bytes]) -> str | None:
+    def _text_of(self, file: SourceFile, seen: set[bytes], written: SegmentFiles) -> str | None:
         try:
             content = (self.plan.folder / file.path).read_bytes()
         except OSError:
             self.report.leave_out("not readable")
             return None
-        digest = sha256(content).digest()[:16]
+        digest = sha256(content).digest()[:DIGEST_BYTES]
         text = decoded(content)
         if digest in seen or not text or not text.strip():
             self.report.leave_out("a copy" if digest in seen else "no text")
             return None
         seen.add(digest)
+        written.add_digest(digest)
         return text
 
-    def _describe(self, side: str, written: _Side) -> None:
+    def _describe(self, side: str, units: list[str]) -> None:
         """Write what a run has to know of a side; one without a file has no description."""
         plan, content = self.plan, self.plan.segment_len - FRAME
         stride = plan.stride if side == "train" else content
-        documents = np.frombuffer(written.documents, np.int64).reshape(-1, 3)
-        documents.astype("<i8").tofile(plan.output / f"{side}.documents")
+        documents = np.fromfile(plan.output / f"{side}.documents", "<i8").reshape(-1, 3)
         counts = [n_windows(int(n), content, stride) for n in documents[:, 1].tolist()]
-        self.report.n_tokens[side] = written.n_ids
+        n_ids = int(documents[:, 1].sum())
+        self.report.n_tokens[side] = n_ids
         self.report.n_windows[side] = sum(counts)
         if not counts:
             return
@@ -257,10 +266,10 @@ class _Conversion:
             n_rows=sum(counts),
             tokenizer_hash=tokenizer_hash(self.target.tokenizer),
             n_characters=0,
-            n_tokens=written.n_ids,
+            n_tokens=n_ids,
             n_documents=len(documents),
             kinds={},
-            repositories=sorted(written.units),
+            repositories=units,
             rules={
                 "form": FORM,
                 "stride": stride,

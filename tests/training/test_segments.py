@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pytest
 
 from codelsp.errors import CorpusError, ModelFileError, TrainingError
+from codelsp.training import segments
 from codelsp.training.rows import RowsDescription
 from codelsp.training.segments import ConvertPlan, convert, write_jsonl
 from codelsp.training.tokenizer import load_tokenizer
@@ -17,6 +19,7 @@ from tests.training.material import write_tree
 from tests.training.tiny_models import PILOT
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from pathlib import Path
 
     from codelsp.training.segments import Converted
@@ -130,6 +133,71 @@ def test_the_same_seed_holds_out_the_same_files(tmp_path: Path) -> None:
         held_out.append(described.repositories)
 
     assert held_out[0] == held_out[1] != held_out[2]
+
+
+class StoppedError(Exception):
+    """Somebody pressed Ctrl-C."""
+
+
+def stop_after(n: int) -> Callable[[int, int], None]:
+    """Return what hears of progress, and stops the conversion the ``n``-th time."""
+    heard: list[int] = []
+
+    def told(done: int, _total: int) -> None:
+        heard.append(done)
+        if len(heard) == n:
+            raise StoppedError
+
+    return told
+
+
+def contents(folder: Path) -> dict[str, bytes]:
+    return {path.name: path.read_bytes() for path in sorted(folder.iterdir())}
+
+
+def stopped(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> tuple[ConvertPlan, Path]:
+    """A conversion, stopped after three batches, and what it would have made."""
+    monkeypatch.setattr(segments, "_BATCH_CHARS", 2_000)
+    folder = tree(tmp_path / "src")
+    converted(folder, tmp_path / "whole", segment_len=48)
+    plan = ConvertPlan(folder, tmp_path / "out", PILOT, segment_len=48)
+    with pytest.raises(StoppedError):
+        convert(plan, stop_after(3))
+    return plan, tmp_path / "whole"
+
+
+def test_a_stopped_conversion_goes_on_where_it_was(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    plan, whole = stopped(tmp_path, monkeypatch)
+    for name in ("train.ids", "validation.documents", "converting.jsonl"):
+        with (plan.output / name).open("ab") as stream:
+            stream.write(b"torn")  # what a kill leaves of a batch
+    heard: list[int] = []
+    report = convert(plan, lambda done, _total: heard.append(done))
+
+    assert contents(plan.output) == contents(whole)
+    assert report.left_out == {"a copy": 1, "empty": 1, "no text": 1}
+    assert sum(report.n_files.values()) == 15
+    assert len(heard) < 6, "the first three batches were not read again"
+
+
+@pytest.mark.parametrize("change", ["a file", "the plan", "a lost file"])
+def test_a_conversion_of_something_else_begins_anew(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, change: str
+) -> None:
+    plan, _ = stopped(tmp_path, monkeypatch)
+    if change == "a file":
+        (plan.folder / "app" / "part_0.py").write_text(source("other"))
+    elif change == "the plan":
+        plan = replace(plan, stride=20)
+    else:
+        (plan.output / "train.ids").unlink()
+    report = convert(plan)
+    again = convert(replace(plan, output=tmp_path / "anew"))
+
+    assert contents(plan.output) == contents(tmp_path / "anew")
+    assert report == again
 
 
 def test_json_lines_are_auto_codings(made: tuple[Path, Converted], tmp_path: Path) -> None:
