@@ -185,6 +185,13 @@ def typing(
     across_files: Annotated[
         bool, typer.Option(help="Have the files next to it open, as in an editor.")
     ] = True,
+    on_disk: Annotated[
+        bool,
+        typer.Option(
+            "--on-disk",
+            help="Have the files in folders, for `project_words` and `remember_accepted`.",
+        ),
+    ] = False,
     files: Folders = None,
     seed: Seed = 1,
     fast: Fast = False,
@@ -199,7 +206,10 @@ def typing(
     sources = _sources(files, "report", seed)
     told = (("threshold", subjects[0].settings.threshold),)
     plan = TypingPlan(
-        max(1, n_files // 4) if fast else n_files, across_files=across_files, settings=told
+        max(1, n_files // 4) if fast else n_files,
+        across_files=across_files,
+        settings=told,
+        on_disk=on_disk,
     )
 
     async def measured() -> list[Ledger]:

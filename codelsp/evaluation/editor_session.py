@@ -85,6 +85,11 @@ class EditorSession:
         """Return the inline completions at ``offset``."""
         return _items(await self.client.request(_INLINE_COMPLETION, self._asked(offset)))
 
+    async def accepted(self, item: dict[str, Any]) -> None:
+        """Tell the server that an item was taken, as an editor does that has inserted it."""
+        if "command" in item:
+            await self.client.request("workspace/executeCommand", item["command"])
+
     async def press(self, offset: int, text: str) -> Reply:
         """Type ``text`` at ``offset`` and wait for the answer after it."""
         # What an editor knows already, where its cursor is, is no part of the time.

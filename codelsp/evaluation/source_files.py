@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 from random import Random
 from typing import TYPE_CHECKING
+from urllib.parse import quote
 
 from codelsp.document.languages import language_of
 from codelsp.document.snapshot import DocumentSnapshot
@@ -38,6 +39,8 @@ class SourceFile:
     path: str
     """With ``/``, relative to the package's folder."""
     text: str = field(repr=False)
+    root: str = ""
+    """URI of the workspace folder that it lies in; empty for one that is nowhere on the disk."""
 
     @property
     def key(self) -> str:
@@ -47,7 +50,12 @@ class SourceFile:
     @property
     def uri(self) -> str:
         """Its address in an editor whose workspace holds this package alone."""
-        return f"{root_uri(self.package)}/{self.path}"
+        return f"{self.workspace}/{quote(self.path)}"
+
+    @property
+    def workspace(self) -> str:
+        """The address of the folder that is open in that editor."""
+        return self.root or root_uri(self.package)
 
     @property
     def language_id(self) -> str:

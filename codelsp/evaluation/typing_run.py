@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from codelsp import __version__
@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 
 _LEAST_KEYS = 60
 _NEIGHBORS = 3
+_TOLD_ELSEWHERE = frozenset(("model", "engine", "threshold"))
+"""Settings that results name in another way, or that change none."""
 
 
 @dataclass(frozen=True)
@@ -37,6 +39,8 @@ class TypingPlan:
     """Whether the files next to the one that is typed are open, too."""
     settings: tuple[tuple[str, Any], ...] = ()
     """The editor's, as pairs."""
+    on_disk: bool = False
+    """Whether the packages lie in folders, for settings that look into the workspace's."""
     n_at_once: int = 2
     """Editors that type at the same time, all served by one engine."""
 
@@ -50,6 +54,7 @@ class TypingPlan:
             "n_functions": self.n_functions,
             "across_files": self.across_files,
             "settings": dict(self.settings),
+            **({"on_disk": True} if self.on_disk else {}),
         }
 
 
@@ -88,9 +93,15 @@ async def run_typing(
 
     head = {**plan.head(sources), "model": engine.model_name}
     head["model_sha256"] = file_sha256(Path(engine.settings.model))
+    told = {name: value for name, value in engine.overrides.items() if name not in _TOLD_ELSEWHERE}
+    if told:
+        head["set"] = told
     ledger = Ledger.open(ledger_file(folder, "typing", engine.model_name), head)
 
+    projects = _Projects(engine.home / "projects", sources) if plan.on_disk else None
+
     async def work(task: TypingTask) -> None:
+        task = task if projects is None else projects.task(task)
         counts = await type_file(engine, task, dict(plan.settings))
         record = {"file": task.file.key, "package": task.file.package, **counts.as_dict()}
         ledger.put(task.file.key, record)
@@ -101,3 +112,26 @@ async def run_typing(
         left, work, plan.n_at_once, lambda n: tell(len(tasks) - len(left) + n, len(tasks))
     )
     return ledger
+
+
+class _Projects:
+    """The packages as folders, each written when the first of its files is typed.
+
+    The file that is typed lies there whole, and nothing is learned from it: it is open.
+    """
+
+    def __init__(self, folder: Path, sources: SourceSet) -> None:
+        self._folder = folder
+        self._sources = sources
+
+    def task(self, task: TypingTask) -> TypingTask:
+        """Return the task with its files where they lie on the disk."""
+        folder = self._folder / task.file.package
+        if not folder.is_dir():
+            for file in self._sources.by_package[task.file.package]:
+                path = folder / file.path
+                path.parent.mkdir(parents=True, exist_ok=True)
+                path.write_text(file.text, encoding="utf-8", newline="")
+        root = folder.as_uri()
+        beside = tuple(replace(file, root=root) for file in task.beside)
+        return replace(task, file=replace(task.file, root=root), beside=beside)

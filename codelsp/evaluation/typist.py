@@ -16,7 +16,6 @@ from typing import TYPE_CHECKING, Any
 from codelsp.errors import EngineUnavailableError
 from codelsp.evaluation.editor_session import EditorSession
 from codelsp.evaluation.scoring import matched_length
-from codelsp.evaluation.source_files import root_uri
 from codelsp.evaluation.stdio_client import StdioClient
 
 if TYPE_CHECKING:
@@ -116,10 +115,13 @@ class Typist:
             self.counts.reply_ms.append(reply.elapsed_ms)
             self.counts.keys_used += 1
             typed = end
-            text = self._written(reply.items, reply.offset)
+            items = reply.items
+            text = self._written(items, reply.offset)
             while typed < len(truth) and (taken := self._judge(text, truth[typed:])):
                 written = truth[typed : typed + taken]
                 self._editor.change(start + typed, start + typed, written)
+                if text is not None and taken >= len(text.rstrip()):
+                    await self._editor.accepted(items[0])
                 self.counts.keys_used += 1
                 self.counts.completed_chars += taken
                 typed += taken
@@ -204,7 +206,7 @@ async def type_file(
     async with _server(engine) as client:
         editor = EditorSession(client, task.file.uri, task.transcript.text)
         beside = [each.snapshot() for each in reversed(task.beside)]
-        await editor.begin(settings, root_uri(task.file.package), beside)
+        await editor.begin(settings, task.file.workspace, beside)
         await _wait_for_engine(editor, task.transcript.keys[0].offset)
         return await Typist(editor).type(task.transcript.keys)
 

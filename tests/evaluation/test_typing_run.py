@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from pathlib import Path
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any, cast
 
@@ -10,16 +11,16 @@ import pytest
 
 pytest.importorskip("numpy")
 
+from codelsp.context.paths import path_of
 from codelsp.errors import EvaluationError
 from codelsp.evaluation import typing_run
 from codelsp.evaluation.typing_report import typing_markdown, typing_report
 from codelsp.evaluation.typing_run import TypingPlan, run_typing, typing_tasks
 from codelsp.evaluation.typist import TypingCounts
+from codelsp.habits.project import ProjectText
 from tests.evaluation.sources import source_set
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from codelsp.evaluation.bench_engine import BenchEngine
     from codelsp.evaluation.ledger import Ledger
     from codelsp.evaluation.typist import TypingTask
@@ -32,24 +33,38 @@ class _Typist:
 
     def __init__(self, *, leaves_after: int = 99) -> None:
         self.typed: list[str] = []
+        self.tasks: list[TypingTask] = []
         self._leaves_after = leaves_after
 
     async def type_file(self, _engine: Any, task: TypingTask, _settings: Any) -> TypingCounts:
         if len(self.typed) == self._leaves_after:
             raise EvaluationError("the disk is full")
         self.typed.append(task.file.key)
+        self.tasks.append(task)
         return TypingCounts(
             keys_without=100, keys_used=50, chars=100, completed_chars=50, matched_chars=50,
             proposed_chars=100, asked=10, shown=5, right=4,
         )  # fmt: skip
 
 
-def _ran(folder: Path, typist: _Typist, monkeypatch: pytest.MonkeyPatch) -> Ledger:
+def _ran(
+    folder: Path,
+    typist: _Typist,
+    monkeypatch: pytest.MonkeyPatch,
+    *,
+    on_disk: bool = False,
+    **overrides: Any,
+) -> Ledger:
     model = folder / "model.gguf"
     model.write_bytes(b"weights")
     monkeypatch.setattr(typing_run, "type_file", typist.type_file)
-    engine = SimpleNamespace(model_name="model", settings=SimpleNamespace(model=str(model)))
-    plan = TypingPlan(n_files=2, n_at_once=1)
+    engine = SimpleNamespace(
+        model_name="model",
+        settings=SimpleNamespace(model=str(model)),
+        overrides=overrides,
+        home=folder / "home",
+    )
+    plan = TypingPlan(n_files=2, n_at_once=1, on_disk=on_disk)
     return asyncio.run(
         run_typing(cast("BenchEngine", engine), source_set(), plan, folder, lambda *_: None)
     )
@@ -77,6 +92,28 @@ def test_an_interrupted_run_types_on_with_the_next_file(
 
     assert len(first.typed) + len(second.typed) == n_tasks == len(ledger.records)
     assert not set(first.typed) & set(second.typed)
+
+
+def test_a_project_on_the_disk_tells_of_every_file_but_the_one_that_is_typed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    typist = _Typist()
+    _ran(tmp_path, typist, monkeypatch, on_disk=True)
+
+    task = next(task for task in typist.tasks if task.beside)
+    project = ProjectText(Path(path_of(task.file.workspace)))
+    project.read("python")
+    known = project.text("python", task.file.uri, frozenset((task.file.uri,)))
+    assert task.file.text not in known
+    assert all(file.text in known for file in task.beside)
+
+
+def test_results_under_other_settings_are_not_gone_on_with(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    _ran(tmp_path, _Typist(), monkeypatch, threshold=0.3)
+    with pytest.raises(EvaluationError, match="another run"):
+        _ran(tmp_path, _Typist(), monkeypatch, threshold=0.3, project_words=True)
 
 
 def test_the_report_adds_up_the_keys(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

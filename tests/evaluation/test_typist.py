@@ -33,6 +33,7 @@ class Editor:
 
     def __init__(self, says: Callable[[str], str]) -> None:
         self.text = TRANSCRIPT.text
+        self.taken: list[str] = []
         self._says = says
 
     async def press(self, offset: int, text: str) -> Reply:
@@ -47,6 +48,9 @@ class Editor:
         said = self._says(self.text[:offset])
         place = {"line": 0, "character": offset}
         return ({"insertText": said, "range": {"start": place, "end": place}},) if said else ()
+
+    async def accepted(self, item: dict[str, Any]) -> None:
+        self.taken.append(item["insertText"])
 
     def offset_of(self, position: dict[str, int]) -> int:
         return position["character"]
@@ -103,6 +107,20 @@ async def test_a_line_is_taken_with_one_key() -> None:
     assert text == SOURCE
     assert counts.keys_without - counts.keys_used == len(rest) - 1
     assert counts.completed_chars == len(rest)
+
+
+async def test_the_server_hears_of_what_was_taken_whole() -> None:
+    rest, more = "ompute(values)", "or value in values:\n        nonsense"
+    answers = {"= c": rest, "    f": more}
+
+    def says(before: str) -> str:
+        return next((text for end, text in answers.items() if before.endswith(end)), "")
+
+    editor = Editor(says)
+    await Typist(editor).type(TRANSCRIPT.keys)  # type: ignore[arg-type]
+
+    assert editor.text == SOURCE
+    assert editor.taken == [rest], "of the other one only the first line was taken"
 
 
 async def test_what_is_wrong_is_shown_and_never_taken() -> None:
