@@ -9,7 +9,10 @@ from pathlib import Path
 
 from hypothesis import settings
 
-from codelsp.directories import CACHE_VARIABLE
+from codelsp.directories import CACHE_VARIABLE, HOME_VARIABLE
+
+# Tests have places of their own, or the system's; never those of whoever runs them.
+os.environ.pop(HOME_VARIABLE, None)
 
 # What engines compile is compiled once for all tests, however many homes these have.
 os.environ.setdefault(
