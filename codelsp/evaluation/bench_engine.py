@@ -55,7 +55,7 @@ class BenchEngine:
     @property
     def server_command(self) -> list[str]:
         """The command that starts a server as an editor would."""
-        pairs = [f"{key}={value}" for key, value in self.overrides.items()]
+        pairs = [f"{key}={json.dumps(value)}" for key, value in self.overrides.items()]
         sets = [argument for pair in pairs for argument in ("--set", pair)]
         return [sys.executable, "-m", "codelsp", "--stdio", *sets]
 

@@ -38,6 +38,16 @@ def test_an_orthogonalized_matrix_has_singular_values_near_one() -> None:
     assert float(values.max()) < 1.6
 
 
+@pytest.mark.parametrize("shape", [(256, 24), (24, 256), (24, 48), (24, 24)])
+def test_a_long_matrix_loses_nothing_by_steps_on_a_small_square(shape: tuple[int, int]) -> None:
+    torch.manual_seed(5)
+    left, _, right = torch.linalg.svd(torch.randn(shape), full_matrices=False)
+    matrix = left @ torch.diag(torch.logspace(0, -4, min(shape))) @ right
+
+    exact = orthogonalized(matrix, torch.float64).float()
+    assert (orthogonalized(matrix, torch.float32) - exact).abs().max() < 2e-4
+
+
 @pytest.mark.parametrize(
     ("is_supported", "expected"), [(False, torch.float32), (True, torch.bfloat16)]
 )
