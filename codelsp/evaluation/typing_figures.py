@@ -42,6 +42,14 @@ TYPING_METRICS: dict[str, tuple[str, Callable[[Record], tuple[float, float]]]] =
         "the same, a completion that is typed along counted once",
         lambda r: (r["right"], r["distinct_shown"]),
     ),
+    "marked as public code": (
+        "answers with a stretch of known public code, of the new ones that showed something",
+        lambda r: (r.get("public", 0), r.get("looked_up", 0)),
+    ),
+    "marked as insecure": (
+        "the same with what is known to be insecure",
+        lambda r: (r.get("insecure", 0), r.get("looked_up", 0)),
+    ),
 }
 """Name to what it says, and how it is made of one file's counts: numerator and denominator."""
 

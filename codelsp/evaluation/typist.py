@@ -13,20 +13,24 @@ import contextlib
 from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from codelsp.candidates import insecure
 from codelsp.errors import EngineUnavailableError
 from codelsp.evaluation.editor_session import EditorSession
 from codelsp.evaluation.scoring import matched_length
 from codelsp.evaluation.stdio_client import StdioClient
+from codelsp.pipeline import public_check
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Sequence
 
     from codelsp.evaluation.bench_engine import BenchEngine
+    from codelsp.evaluation.editor_session import Reply
     from codelsp.evaluation.source_files import SourceFile
     from codelsp.evaluation.transcript import Key, Transcript
 
 _LOADING_TRIES = 600
 _LOADING_PAUSE_SECONDS = 0.2
+_FLAGGED = "flagged"
 LOOK_COST = 1.0
 """Keys that a wrong completion costs in the cost-aware figure: the time of a glance."""
 
@@ -53,6 +57,12 @@ class TypingCounts:
     proposed_chars: int = 0
     matched_chars: int = 0
     """Of those proposed: right from the first on."""
+    looked_up: int = 0
+    """Shown and new, so that they were compared with public code and looked at for faults."""
+    public: int = 0
+    """Of those: marked as a copy of public code."""
+    insecure: int = 0
+    """Of those: marked as insecure."""
     reply_ms: list[float] = field(default_factory=list)
 
     def as_dict(self) -> dict[str, Any]:
@@ -114,6 +124,7 @@ class Typist:
             reply = await self._editor.press(start + typed, truth[typed:end])
             self.counts.reply_ms.append(reply.elapsed_ms)
             self.counts.keys_used += 1
+            self._count_marks(reply)
             typed = end
             items = reply.items
             text = self._written(items, reply.offset)
@@ -147,6 +158,21 @@ class Typist:
         counts.proposed_chars += len(text)
         counts.matched_chars += offer.matched
         return offer.taken
+
+    def _count_marks(self, reply: Reply) -> None:
+        """Count what the trace of an answer says of it; that of one from memory says nothing."""
+        candidates = reply.trace.get("candidates", ())
+        if not reply.items or not candidates:
+            return
+        marks = {
+            verdict["step"]
+            for candidate in candidates
+            for verdict in candidate["verdicts"]
+            if verdict["action"] == _FLAGGED
+        }
+        self.counts.looked_up += 1
+        self.counts.public += public_check.STEP in marks
+        self.counts.insecure += insecure.STEP in marks
 
     def _written(self, items: Sequence[dict[str, Any]], cursor: int) -> str | None:
         """Return what the first item writes at the cursor; None without one.

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from codelsp.context.completion_context import CompletionContext
     from codelsp.public_code.index import PublicCodeIndex
 
-_STEP = "public code"
+STEP = "public code"
 
 
 def checked(
@@ -47,6 +47,6 @@ def _one(
     source = f"{found.source.name} ({found.source.license})"
     reason = f"{found.n_tokens} tokens stand in {source}"
     if policy == "hide":
-        return candidate.dropped(_STEP, reason)
-    verdicts = (*candidate.verdicts, Verdict(_STEP, "flagged", reason))
+        return candidate.dropped(STEP, reason)
+    verdicts = (*candidate.verdicts, Verdict(STEP, "flagged", reason))
     return replace(candidate, public_source=source, verdicts=verdicts)

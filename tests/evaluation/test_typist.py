@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from codelsp.candidates import insecure
 from codelsp.evaluation.editor_session import Reply
 from codelsp.evaluation.transcript import typed_functions
 from codelsp.evaluation.typist import Typist, offer_of, runs_of
+from codelsp.pipeline import public_check
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -121,6 +124,22 @@ async def test_the_server_hears_of_what_was_taken_whole() -> None:
 
     assert editor.text == SOURCE
     assert editor.taken == [rest], "of the other one only the first line was taken"
+
+
+async def test_marks_are_counted_once_for_each_new_answer() -> None:
+    answers = iter([[public_check.STEP], [], [insecure.STEP], None])
+
+    class Marking(Editor):
+        async def press(self, offset: int, text: str) -> Reply:
+            reply = await super().press(offset, text)
+            steps = next(answers, None)
+            verdicts = [{"step": step, "action": "flagged"} for step in steps or ()]
+            candidates = [] if steps is None else [{"verdicts": verdicts}]
+            return replace(reply, trace={"candidates": candidates})
+
+    counts = await Typist(Marking(lambda _before: "nonsense")).type(TRANSCRIPT.keys)  # type: ignore[arg-type]
+
+    assert (counts.looked_up, counts.public, counts.insecure) == (3, 1, 1)
 
 
 async def test_what_is_wrong_is_shown_and_never_taken() -> None:
