@@ -99,7 +99,7 @@ class SegmentFiles:
 
     def units(self, side: str) -> list[str]:
         """Return what the files of a side belong to, in order, each once; when all are closed."""
-        lines = (self._output / _units(side)).read_text(encoding="utf-8").splitlines()
+        lines = (self._output / _units(side)).read_bytes().split(b"\n")[:-1]
         return sorted({json.loads(line) for line in lines})
 
     def finish(self) -> None:
@@ -113,7 +113,7 @@ class SegmentFiles:
             raw = (self._output / _JOURNAL).read_bytes()
         except OSError:
             return None
-        head, *marks = raw[: raw.rfind(b"\n") + 1].splitlines()
+        head, *marks = raw.split(b"\n")[:-1] or [b""]
         if not _is_json(head, self._head):
             return None
         for line in reversed(marks):

@@ -182,7 +182,9 @@ def test_a_stopped_conversion_goes_on_where_it_was(
     assert len(heard) < 6, "the first three batches were not read again"
 
 
-@pytest.mark.parametrize("change", ["a file", "the plan", "a lost file"])
+@pytest.mark.parametrize(
+    "change", ["a file", "the plan", "a lost file", "a journal torn at its start"]
+)
 def test_a_conversion_of_something_else_begins_anew(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, change: str
 ) -> None:
@@ -191,8 +193,10 @@ def test_a_conversion_of_something_else_begins_anew(
         (plan.folder / "app" / "part_0.py").write_text(source("other"))
     elif change == "the plan":
         plan = replace(plan, stride=20)
-    else:
+    elif change == "a lost file":
         (plan.output / "train.ids").unlink()
+    else:
+        (plan.output / "converting.jsonl").write_bytes(b'{"pl')
     report = convert(plan)
     again = convert(replace(plan, output=tmp_path / "anew"))
 
