@@ -10,11 +10,14 @@ import typer
 
 from codelsp.cli.measuring import progress, subjects_of
 from codelsp.cli.options import EngineOption  # noqa: TC001  # typer reads annotations
-from codelsp.cli.session import make_console
+from codelsp.cli.session import EXIT_INTERRUPTED, make_console
 from codelsp.errors import EvaluationError
 
 if TYPE_CHECKING:
+    from rich.console import Console
+
     from codelsp.cli.session import Invocation
+    from codelsp.evaluation.problem_work import ProblemWork
     from codelsp.evaluation.problems import Kept, SourcedProblem
     from codelsp.evaluation.sandbox import Sandbox
 
@@ -38,27 +41,37 @@ def problems(
     engine: EngineOption = None,
 ) -> None:
     """Make problems of repositories' own tests, and of exercises, each proven in the sandbox."""
-    from codelsp.evaluation.problems import (
-        problems_of_collection,
-        problems_of_repository,
-        proven,
-        write_problems,
-    )
+    from codelsp.evaluation.problem_work import ProblemWork
+    from codelsp.evaluation.problems import write_problems
     from codelsp.evaluation.sandbox import Sandbox
 
     sandbox = Sandbox.find()
+    work = ProblemWork(output, sandbox)
     console = make_console(stderr=True)
+    try:
+        kept = _kept_of(work, sources, console)
+        if samples and kept.problems:
+            kept = asyncio.run(_solved(context.obj, kept, sandbox, samples, output, model, engine))
+            _tell(f"solved by one of {samples} samples", kept)
+    except KeyboardInterrupt:
+        console.print("Interrupted; the same command goes on from here.", style="yellow")
+        raise typer.Exit(EXIT_INTERRUPTED) from None
+    if not kept.problems:
+        raise EvaluationError("No problem is left; nothing was written.")
+    write_problems(kept.problems, output)
+    work.finish()
+    console.print(f"{len(kept.problems)} problems in {output}", markup=False)
+
+
+def _kept_of(work: ProblemWork, sources: list[Path], console: Console) -> Kept:
+    """Return the problems of all sources whose own solutions pass."""
     found: list[SourcedProblem] = []
     failures: list[str] = []
     for source in sources:
         if not source.exists():
             raise EvaluationError(f"{source} is not there.")
         try:
-            own = (
-                problems_of_repository(source, sandbox)
-                if source.is_dir()
-                else problems_of_collection(source)
-            )
+            own = work.problems_of(source)
         except EvaluationError as error:
             # The next repository's tests may do; what is wrong with all of them is an error.
             failures.append(str(error))
@@ -69,15 +82,9 @@ def problems(
     if len(failures) == len(sources):
         raise EvaluationError(f"No problem was found. {failures[-1]}")
     with progress("proving", len(found)) as tell:
-        kept = proven(found, sandbox, lambda done: tell(done, len(found)))
+        kept = work.proven(found, lambda done: tell(done, len(found)))
     _tell("proven", kept)
-    if samples and kept.problems:
-        kept = asyncio.run(_solved(context.obj, kept, sandbox, samples, output, model, engine))
-        _tell(f"solved by one of {samples} samples", kept)
-    if not kept.problems:
-        raise EvaluationError("No problem is left; nothing was written.")
-    write_problems(kept.problems, output)
-    console.print(f"{len(kept.problems)} problems in {output}", markup=False)
+    return kept
 
 
 def docstrings(

@@ -22,7 +22,7 @@ from codelsp.evaluation.programs import is_python
 from codelsp.evaluation.traced_calls import traced_functions
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Sequence
+    from collections.abc import Sequence
     from pathlib import Path
 
     from codelsp.document.functions import Function
@@ -43,6 +43,11 @@ class SourcedProblem:
     repository: str
     wider: Problem | None = None
     """The same with all that stands above the function in its file, not its imports alone."""
+
+    @property
+    def forms(self) -> tuple[Problem, ...]:
+        """What may be proven, the shorter one first."""
+        return (self.problem,) if self.wider is None else (self.problem, self.wider)
 
     def row(self) -> dict[str, str]:
         """Return it in HumanEval's words."""
@@ -110,25 +115,14 @@ def problems_of_collection(file: Path) -> Kept:
     return Kept(tuple(found), {"neither HumanEval's form nor MBPP's": left_out} if left_out else {})
 
 
-def proven(
-    found: Iterable[SourcedProblem], sandbox: Sandbox, tell: Callable[[int], None] = lambda _: None
-) -> Kept:
-    """Return the problems whose own solution passes twice, alone in the sandbox.
+def proven_form(problem: SourcedProblem, sandbox: Sandbox) -> int | None:
+    """Return which of a problem's forms its own solution passes, twice, alone in the sandbox.
 
     Raises:
         SandboxError: the sandbox does not start any more.
     """
-    kept, n_left_out = [], 0
-    for done, each in enumerate(found, 1):
-        forms = [form for form in (each.problem, each.wider) if form is not None]
-        passing = next((form for form in forms if _is_proven(form, sandbox)), None)
-        if passing is not None:
-            kept.append(SourcedProblem(passing, each.repository))
-        else:
-            n_left_out += 1
-        tell(done)
-    reasons = {"its own solution does not pass alone": n_left_out} if n_left_out else {}
-    return Kept(tuple(kept), reasons)
+    proofs = (n for n, form in enumerate(problem.forms) if _is_proven(form, sandbox))
+    return next(proofs, None)
 
 
 def _is_proven(problem: Problem, sandbox: Sandbox) -> bool:

@@ -10,11 +10,12 @@ import pytest
 
 from codelsp.errors import BenchmarkError, EvaluationError
 from codelsp.evaluation.human_eval import Problem, read_problems
+from codelsp.evaluation.problem_work import ProblemWork
 from codelsp.evaluation.problems import (
+    Kept,
     SourcedProblem,
     problems_of_collection,
     problems_of_repository,
-    proven,
     solved_by,
     write_problems,
 )
@@ -22,6 +23,7 @@ from codelsp.evaluation.sandbox import Ending, Limits, Run, Sandbox
 from codelsp.evaluation.traced_calls import traced_functions
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from pathlib import Path
 
 MODULE = '''
@@ -114,6 +116,10 @@ def repository(tmp_path: Path) -> Path:
     return root
 
 
+def proven(found: Sequence[SourcedProblem], box: Sandbox, folder: Path) -> Kept:
+    return ProblemWork(folder / "proven.jsonl", box).proven(found, lambda _done: None)
+
+
 def _box(name: str) -> Sandbox:
     box = Sandbox(name, Limits(wall_seconds=60.0))
     program = {"bubblewrap": "bwrap", "unshare": "unshare"}[name]
@@ -133,7 +139,7 @@ def test_functions_that_tests_call_become_problems_that_stand_alone(
     names = {each.problem.entry_point for each in found.problems}
     assert names == {"slug", "add", "grow", "pick"}
     assert found.left_out["without a docstring"] == 1
-    kept = proven(found.problems, box)
+    kept = proven(found.problems, box, repository.parent)
     by_name = {each.problem.entry_point: each.problem for each in kept.problems}
     # The pattern stands above the function, and its file cannot be run whole: "from . import".
     assert set(by_name) == {"add", "grow", "pick"}
@@ -149,7 +155,7 @@ def test_what_a_function_needs_of_its_file_comes_along(repository: Path) -> None
     box = _box("bubblewrap" if shutil.which("bwrap") else "unshare")
     file = repository / "pkg" / "text.py"
     file.write_text(MODULE.replace("from . import nothing\n", ""))
-    kept = proven(problems_of_repository(repository, box).problems, box)
+    kept = proven(problems_of_repository(repository, box).problems, box, repository.parent)
 
     (slug,) = (each for each in kept.problems if each.problem.entry_point == "slug")
     assert "PATTERN = re.compile" in slug.problem.prompt
@@ -221,7 +227,7 @@ def test_only_problems_whose_solution_passes_twice_are_kept(tmp_path: Path) -> N
     found = [
         SourcedProblem(Problem(name, f"# {name}\n", "x = 1\n", "", "print"), "r") for name in names
     ]
-    kept = proven(found, cast("Sandbox", _Box()))
+    kept = proven(found, cast("Sandbox", _Box()), tmp_path)
 
     assert [each.problem.task_id for each in kept.problems] == ["right"]
     assert sum(kept.left_out.values()) == 2
@@ -229,3 +235,42 @@ def test_only_problems_whose_solution_passes_twice_are_kept(tmp_path: Path) -> N
     assert solved_by(kept.problems, {"right"}).problems == kept.problems
     write_problems(kept.problems, tmp_path / "out" / "problems.jsonl")
     assert read_problems(tmp_path / "out" / "problems.jsonl") == [kept.problems[0].problem]
+
+
+def _exercises(tmp_path: Path, *names: str) -> Path:
+    rows = (
+        {**HUMAN_EVAL_FORM, "task_id": f"Own/{name}", "prompt": f"def {name}():\n"}
+        for name in names
+    )
+    return _file(tmp_path, *rows)
+
+
+def test_what_was_interrupted_goes_on_with_the_next_problem(tmp_path: Path) -> None:
+    source, output = _exercises(tmp_path, "one", "wrong", "three"), tmp_path / "problems.jsonl"
+    first = _Box()
+    work = ProblemWork(output, cast("Sandbox", first))
+
+    def stop_at_two(done: int) -> None:
+        if done == 2:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        work.proven(work.problems_of(source).problems, stop_at_two)
+    second = _Box()
+    work = ProblemWork(output, cast("Sandbox", second))
+    kept = work.proven(work.problems_of(source).problems, lambda _done: None)
+
+    assert [each.problem.task_id for each in kept.problems] == ["Own/one", "Own/three"]
+    assert not first.seen & second.seen
+    work.finish()
+    assert list(tmp_path.iterdir()) == [source]
+
+
+def test_a_source_that_has_changed_is_read_again(tmp_path: Path) -> None:
+    output = tmp_path / "problems.jsonl"
+    source = _exercises(tmp_path, "one")
+    ProblemWork(output, cast("Sandbox", _Box())).problems_of(source)
+    source = _exercises(tmp_path, "one", "two")
+    found = ProblemWork(output, cast("Sandbox", _Box())).problems_of(source)
+
+    assert len(found.problems) == 2
