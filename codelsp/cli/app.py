@@ -28,6 +28,7 @@ from codelsp.cli import (
     tokenizer,
     train,
 )
+from codelsp.cli.extras import advice
 from codelsp.cli.overrides import parse_overrides
 from codelsp.cli.session import Invocation, make_console
 from codelsp.errors import CodelspError
@@ -105,8 +106,17 @@ def run(arguments: Sequence[str]) -> int:
     except CodelspError as error:
         if "--debug" in arguments:
             raise
-        make_console(stderr=True).print(f"codelsp: {error}", style="red", markup=False)
-        return EXIT_ERROR
+        return _told(str(error))
+    except ModuleNotFoundError as error:
+        said = advice(error.name or "", arguments)
+        if said is None or "--debug" in arguments:
+            raise
+        return _told(said)
     except SystemExit as end:
         return end.code if isinstance(end.code, int) else int(end.code is not None)
     return int(code or 0)
+
+
+def _told(message: str) -> int:
+    make_console(stderr=True).print(f"codelsp: {message}", style="red", markup=False)
+    return EXIT_ERROR
