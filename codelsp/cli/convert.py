@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from codelsp.cli.session import EXIT_INTERRUPTED, make_console
+from codelsp.cli.session import make_console, resumable
 from codelsp.errors import CorpusError
 
 if TYPE_CHECKING:
@@ -75,12 +75,8 @@ def convert(
         int(max_file_mb * _MB),
     )
     began = time.perf_counter()
-    try:
-        with _bar(console) as told:
-            report = write_windows(plan, told)
-    except KeyboardInterrupt:
-        console.print("Interrupted; the same command goes on from here.", style="yellow")
-        raise typer.Exit(EXIT_INTERRUPTED) from None
+    with resumable(), _bar(console) as told:
+        report = write_windows(plan, told)
     _show(report, plan.output, console)
     seconds = time.perf_counter() - began
     console.print(

@@ -10,7 +10,7 @@ import typer
 
 from codelsp.cli.measuring import progress, subjects_of
 from codelsp.cli.options import EngineOption  # noqa: TC001  # typer reads annotations
-from codelsp.cli.session import EXIT_INTERRUPTED, make_console
+from codelsp.cli.session import make_console, resumable
 from codelsp.errors import EvaluationError
 
 if TYPE_CHECKING:
@@ -48,14 +48,11 @@ def problems(
     sandbox = Sandbox.find()
     work = ProblemWork(output, sandbox)
     console = make_console(stderr=True)
-    try:
+    with resumable():
         kept = _kept_of(work, sources, console)
         if samples and kept.problems:
             kept = asyncio.run(_solved(context.obj, kept, sandbox, samples, output, model, engine))
             _tell(f"solved by one of {samples} samples", kept)
-    except KeyboardInterrupt:
-        console.print("Interrupted; the same command goes on from here.", style="yellow")
-        raise typer.Exit(EXIT_INTERRUPTED) from None
     if not kept.problems:
         raise EvaluationError("No problem is left; nothing was written.")
     write_problems(kept.problems, output)

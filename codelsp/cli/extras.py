@@ -30,7 +30,8 @@ def advice(module: str, arguments: Sequence[str]) -> str | None:
         arguments: Of the command line.
     """
     package = _normal(module.partition(".")[0])
-    extras = [extra for extra in _ORDER if package in _packages().get(extra, ())]
+    packages = _packages()
+    extras = [extra for extra in _ORDER if package in packages.get(extra, ())]
     if not extras:
         return None
     words = [word for word in arguments if not word.startswith("-")]

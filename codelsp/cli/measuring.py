@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from codelsp.cli.session import EXIT_INTERRUPTED, Invocation, effective_settings, make_console
+from codelsp.cli.session import Invocation, effective_settings, make_console, resumable
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine, Iterator, Sequence
@@ -53,13 +53,8 @@ def subjects_of(
 
 def run_measuring(work: Coroutine[Any, Any, Any]) -> Any:
     """Run ``work``; Ctrl-C ends it with what was measured kept."""
-    try:
+    with resumable():
         return asyncio.run(work)
-    except KeyboardInterrupt:
-        make_console(stderr=True).print(
-            "Interrupted; the same command goes on from here.", style="yellow"
-        )
-        raise typer.Exit(EXIT_INTERRUPTED) from None
 
 
 @contextlib.contextmanager

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import sys
 import time
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
+import typer
 from rich.console import Console
 
 from codelsp.cli.overrides import PLACE
@@ -15,6 +17,7 @@ from codelsp.errors import EngineLoadingError, EngineUnavailableError, SettingsE
 from codelsp.settings import Layer, Problem, Settings, read_settings
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from pathlib import Path
 
     from codelsp.engine.port import Engine, ModelInfo
@@ -103,3 +106,15 @@ async def wait_until_ready(engine: Engine) -> tuple[ModelInfo, float]:
             await asyncio.sleep(_POLL_SECONDS)
         else:
             return model, (time.perf_counter() - began) * 1e3
+
+
+@contextlib.contextmanager
+def resumable() -> Iterator[None]:
+    """End the command where Ctrl-C falls inside, and say that it can be gone on with."""
+    try:
+        yield
+    except KeyboardInterrupt:
+        make_console(stderr=True).print(
+            "Interrupted; the same command goes on from here.", style="yellow"
+        )
+        raise typer.Exit(EXIT_INTERRUPTED) from None
