@@ -71,9 +71,9 @@ class GraphedRunner:
         """Whether a token has the same scores to the last bit with others read beside it."""
         return self.lean.is_exact
 
-    def branched(self, cache: KvCache, n_rows: int) -> KvCache:
-        """Return a cache of several rows that go on from the one in ``cache``."""
-        return self.lean.branched(cache, n_rows)
+    def branched(self, cache: KvCache) -> KvCache:
+        """Return another cache that goes on from the one row in ``cache``."""
+        return self.lean.branched(cache)
 
     @torch.inference_mode()
     def forward(self, ids: Tensor, cache: KvCache, n_last: int) -> Tensor:

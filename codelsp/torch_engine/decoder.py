@@ -93,9 +93,9 @@ class Decoder:
         """By how much the best score must lead for a draft to count."""
         return 0.0 if self.runners[adapter].is_exact else self.plan.draft_margin
 
-    def branched(self, cache: KvCache, n_rows: int, *, adapter: str = "") -> KvCache:
-        """Return a cache of ``n_rows`` rows that go on from the one in ``cache``."""
-        return self.runners[adapter].branched(cache, n_rows)
+    def branched(self, cache: KvCache, *, adapter: str = "") -> KvCache:
+        """Return another cache that goes on from the one row in ``cache``."""
+        return self.runners[adapter].branched(cache)
 
     @property
     def _base(self) -> Runner:

@@ -12,7 +12,7 @@ import math
 import random
 import time
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from codelsp.errors import EngineError
 from codelsp.torch_engine.drafts import DraftBook
@@ -133,6 +133,15 @@ class _Candidate:
         self.is_done = False
 
 
+class _Drawn(NamedTuple):
+    """The token that a candidate goes on with."""
+
+    row: int
+    """Which one of the model's scores it was drawn from."""
+    candidate: _Candidate
+    choice: Choice
+
+
 class Generation:
     """One request to ``decoder``."""
 
@@ -247,25 +256,38 @@ class Generation:
     def _write_several(
         self, session: Session, logits: Tensor
     ) -> Generator[list[Event], None, None]:
-        """Write all candidates side by side, from one reading of the prompt."""
-        rows = list(self._candidates)
-        cache = self._decoder.branched(session.cache, len(rows), adapter=self.plan.adapter)
-        scores = logits[:, -1].expand(len(rows), -1)
+        """Write all candidates side by side, from one reading of the prompt.
+
+        Candidates that have drawn the same tokens so far are one row, which the model reads once.
+        """
+        rows = [list(self._candidates)]
+        cache = self._decoder.branched(session.cache, adapter=self.plan.adapter)
+        scores = logits[:, -1]
         while True:
-            choices = self._chosen(rows, scores)
-            pairs = list(zip(rows, choices, strict=True))
-            yield [event for row, choice in pairs for event in self._written(row, choice)]
+            drawn = self._drawn(rows, scores)
+            yield [event for each in drawn for event in self._written(each.candidate, each.choice)]
             if cache.length + 1 > self._decoder.context_tokens:
-                yield [event for row in rows if not row.is_done
-                       for event in self._ended(row, "limit")]  # fmt: skip
-            going = [index for index, row in enumerate(rows) if not row.is_done]
-            if not going:
+                yield [event for each in drawn if not each.candidate.is_done
+                       for event in self._ended(each.candidate, "limit")]  # fmt: skip
+            following: dict[tuple[int, int], list[_Candidate]] = {}
+            for each in drawn:
+                if not each.candidate.is_done:
+                    following.setdefault((each.row, each.choice.token), []).append(each.candidate)
+            if not following:
                 return
-            if len(going) < len(rows):
-                cache.keep_rows(going)
-            ids = [[choices[index].token] for index in going]
-            rows = [rows[index] for index in going]
+            origins = [row for row, _ in following]
+            if origins != list(range(len(rows))):
+                cache.select_rows(origins)
+            ids = [[token] for _, token in following]
+            rows = list(following.values())
             scores = self._decoder.run(cache, ids, 1, adapter=self.plan.adapter)[:, -1]
+
+    def _drawn(self, rows: Sequence[Sequence[_Candidate]], scores: Tensor) -> list[_Drawn]:
+        """Return the next token of each candidate; ``scores`` has a row for each of ``rows``."""
+        candidates = [each for row in rows for each in row]
+        places = [place for place, row in enumerate(rows) for _ in row]
+        choices = self._chosen(candidates, scores, places)
+        return [_Drawn(*each) for each in zip(places, candidates, choices, strict=True)]
 
     def _run(self, session: Session, ids: Sequence[int], n_last: int) -> Tensor:
         logits = self._decoder.run(session.cache, [ids], n_last, adapter=self.plan.adapter)
@@ -299,16 +321,18 @@ class Generation:
             room = min(room, self.plan.max_tokens - len(candidate.tokens) - 1)
         return max(room, 0)
 
-    def _chosen(self, candidates: Sequence[_Candidate], logits: Tensor) -> list[Choice]:
-        """Return the next token of each candidate; ``logits`` has a row for each."""
+    def _chosen(
+        self, candidates: Sequence[_Candidate], logits: Tensor, rows: Sequence[int] = (0,)
+    ) -> list[Choice]:
+        """Return the next token of each candidate; ``rows`` says which one of ``logits`` is its."""
         plan = self.plan
         if plan.sampling.changes_scores or any(each.forced for each in candidates):
-            rows = zip(candidates, logits, strict=True)
-            choices = [self._sampled(candidate, row) for candidate, row in rows]
+            pairs = zip(candidates, rows, strict=True)
+            choices = [self._sampled(candidate, logits[row]) for candidate, row in pairs]
         else:
             length = length_of_shortlists(plan.sampling, plan.n_top, logits.shape[-1])
             choices = chosen_tokens(
-                self._decoder.shortlists(logits, length),
+                self._decoder.shortlists(logits, length).of_rows(rows),
                 plan.sampling,
                 [each.chance for each in candidates],
                 ends=plan.end_ids,

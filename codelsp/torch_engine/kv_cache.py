@@ -108,8 +108,8 @@ class KvCache:
         assert 0 <= length <= self.length, (length, self.length)  # noqa: S101
         self.length = length
 
-    def copied(self, length: int, n_rows: int = 1) -> KvCache:
-        """Return a cache of its own with the first ``length`` tokens, in ``n_rows`` equal rows.
+    def copied(self, length: int) -> KvCache:
+        """Return a cache of its own with the first ``length`` tokens.
 
         This one must have a single row.
         """
@@ -121,7 +121,7 @@ class KvCache:
             for layer, buffer in enumerate(source):
                 if buffer is not None:
                     _, heads, _, head_dim = buffer.shape
-                    fresh = buffer.new_empty((n_rows, heads, capacity, head_dim))
+                    fresh = buffer.new_empty((1, heads, capacity, head_dim))
                     fresh[:, :, :length] = buffer[:, :, :length]
                     target[layer] = fresh
         return copy
@@ -136,8 +136,8 @@ class KvCache:
         branch.trunk, branch.length = self, self.length
         return branch
 
-    def keep_rows(self, rows: Sequence[int]) -> None:
-        """Keep these rows alone."""
+    def select_rows(self, rows: Sequence[int]) -> None:
+        """Have these rows alone, in this order; one may come several times."""
         self.settle()
         self._addresses = None
         for buffers in (self._keys, self._values):

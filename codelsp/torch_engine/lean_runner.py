@@ -134,9 +134,9 @@ class LeanRunner:
         """Return an empty cache for one text."""
         return KvCache(self.n_layers)
 
-    def branched(self, cache: KvCache, n_rows: int) -> KvCache:
-        """Return a cache of several rows that go on from the one in ``cache``."""
-        return cache.copied(cache.length, n_rows)
+    def branched(self, cache: KvCache) -> KvCache:
+        """Return another cache that goes on from the one row in ``cache``."""
+        return cache.copied(cache.length)
 
     @torch.inference_mode()
     def forward(self, ids: Tensor, cache: KvCache, n_last: int) -> Tensor:

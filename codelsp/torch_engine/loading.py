@@ -44,6 +44,7 @@ _BIG_MODEL_WEIGHTS, _BIG_MODEL_CHUNK_TOKENS = 500_000_000, 64
 _DRAFT_TOKENS = {"cpu": 3, "mps": 4, "cuda": 8}
 """With the token before it a draft makes up to four rows on a CPU: one pass over the weights."""
 _NATIVE_DTYPES = ("float32", "int8")
+_MOST_USUAL_CANDIDATES = 4
 _SAFETENSORS_INDEX = "model.safetensors.index.json"
 
 
@@ -181,7 +182,10 @@ def warm_up(decoder: Decoder) -> None:
         decoder.run(cache, [[0] * n_tokens], 1, adapter=adapter)
         decoder.run(cache, [[0]], 1, adapter=adapter)
         decoder.run(cache, [[0] * 5], 5, adapter=adapter)
-        decoder.run(cache.copied(n_tokens, 4), [[0]] * 4, 1, adapter=adapter)
+        for n_rows in range(2, _MOST_USUAL_CANDIDATES + 1):
+            rows = cache.copied(n_tokens)
+            rows.select_rows([0] * n_rows)
+            decoder.run(rows, [[0]] * n_rows, 1, adapter=adapter)
 
 
 def _refuse_unsafe(folder: Path, options: LoadOptions) -> None:

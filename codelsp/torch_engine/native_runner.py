@@ -164,8 +164,8 @@ class NativeRunner:
         """Return an empty cache for one text."""
         return self._lean.new_cache()
 
-    def branched(self, cache: KvCache, n_rows: int) -> KvCache:  # noqa: ARG002  # made when written
-        """Return a cache of several rows that go on from the one in ``cache``."""
+    def branched(self, cache: KvCache) -> KvCache:
+        """Return another cache that goes on from the one row in ``cache``."""
         return cache.branched()
 
     @torch.inference_mode()

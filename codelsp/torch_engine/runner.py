@@ -35,10 +35,10 @@ class Runner(Protocol):
     def new_cache(self) -> KvCache:
         """Return an empty cache for one text."""
 
-    def branched(self, cache: KvCache, n_rows: int) -> KvCache:
-        """Return a cache of ``n_rows`` rows that go on from the one in ``cache``.
+    def branched(self, cache: KvCache) -> KvCache:
+        """Return another cache that goes on from the one row in ``cache``.
 
-        That one has to stay as it is as long as they are used.
+        That one has to stay as it is as long as the other is used.
         """
 
     def forward(self, ids: Tensor, cache: KvCache, n_last: int) -> Tensor:
@@ -83,9 +83,9 @@ class TransformersRunner:
         """Return an empty cache for one text."""
         return KvCache(self._n_layers)
 
-    def branched(self, cache: KvCache, n_rows: int) -> KvCache:
-        """Return a cache of several rows that go on from the one in ``cache``."""
-        return cache.copied(cache.length, n_rows)
+    def branched(self, cache: KvCache) -> KvCache:
+        """Return another cache that goes on from the one row in ``cache``."""
+        return cache.copied(cache.length)
 
     @torch.inference_mode()
     def forward(self, ids: Tensor, cache: KvCache, n_last: int) -> Tensor:

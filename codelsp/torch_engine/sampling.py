@@ -83,6 +83,13 @@ class Shortlists:
     log_totals: Floats
     """Logarithms of the sums of the exponentials of all scores, those not listed too: (rows)."""
 
+    def of_rows(self, rows: Sequence[int]) -> Shortlists:
+        """Return the lists of these rows, in this order; one may come several times."""
+        if list(rows) == list(range(len(self.tokens))):
+            return self
+        index = np.asarray(rows)
+        return Shortlists(self.scores[index], self.tokens[index], self.log_totals[index])
+
     def choices(self, n_top: int, indices: Tokens | None = None) -> list[Choice]:
         """Return of each row the token at its index, else the best; and ``n_top`` to tell of."""
         tokens, scores = self.tokens[:, 0], self.scores[:, 0]

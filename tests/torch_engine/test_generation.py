@@ -70,8 +70,32 @@ def test_several_candidates_read_the_prompt_once(decoder: Decoder) -> None:
     one = plan(decoder, 6, n_candidates=4, sampling=sampling)
     events = events_of(Generation(one, counting))
 
-    assert runner.reads == [(1, len(one.prompt)), *[(4, 1)] * 5]
+    assert runner.reads[0] == (1, len(one.prompt))
+    assert [time for _, time in runner.reads[1:]] == [1] * 5
     assert {event.candidate for event in events if isinstance(event, TokensWritten)} == {0, 1, 2, 3}
+
+
+@pytest.mark.parametrize("temperature", [0.0, 0.05, 0.1, 0.2])
+def test_candidates_that_are_the_same_so_far_are_read_as_one(
+    decoder: Decoder, temperature: float
+) -> None:
+    counting, runner = counted(decoder)
+    sampling = Sampling(temperature=temperature, seed=2)
+    together = Generation(plan(decoder, 12, n_candidates=4, sampling=sampling), counting)
+    events = events_of(together)
+    texts: list[tuple[int, ...]] = [
+        tuple(choice.token for event in events
+              if isinstance(event, TokensWritten) and event.candidate == number
+              for choice in event.choices)
+        for number in range(4)
+    ]  # fmt: skip
+    n_distinct = [len({text[:length] for text in texts}) for length in range(1, 12)]
+
+    assert [n_rows for n_rows, _ in runner.reads[1:]] == n_distinct
+    assert n_distinct[0] < 4
+    for number, text in enumerate(texts):
+        alone = plan(decoder, 12, sampling=replace(sampling, seed=2 + number))
+        assert list(text) == tokens_of(Generation(alone, decoder))
 
 
 def test_a_candidate_of_several_is_what_its_seed_alone_would_write(decoder: Decoder) -> None:

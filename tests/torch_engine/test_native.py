@@ -105,7 +105,7 @@ def test_a_token_has_the_same_scores_alone_in_a_draft_and_in_a_batch(
     alone = torch.cat([runner.forward(ids[:, place : place + 1], cache, 1)
                        for place in range(7, 12)], 1)  # fmt: skip
     cache.truncate(7)
-    rows = runner.branched(cache, 4)
+    rows = runner.branched(cache)
     branched = torch.cat([runner.forward(ids[:, place : place + 1].expand(4, 1), rows, 1)
                           for place in range(7, 12)], 1)  # fmt: skip
 
@@ -119,10 +119,10 @@ def test_branches_go_their_own_ways_and_may_end_early(library: ctypes.CDLL) -> N
     prompt, ends = some_ids(1, 10), some_ids(3, 100)
     cache = runner.new_cache()
     runner.forward(prompt, cache, 0)
-    branch = runner.branched(cache, 3)
+    branch = runner.branched(cache)
     for place in range(90):
         runner.forward(ends[:, place : place + 1], branch, 0)
-    branch.keep_rows([0, 2])
+    branch.select_rows([0, 2])
     scores = runner.forward(ends[[0, 2], 90:91], branch, 1)
 
     for row, number in enumerate((0, 2)):

@@ -140,15 +140,16 @@ def test_a_session_broken_off_inside_the_model_is_forgotten() -> None:
     assert used(pool, [1, 2, 3])[1] == 0
 
 
-def test_rows_can_be_dropped_from_a_cache_of_several() -> None:
+def test_a_row_of_a_cache_can_become_several_and_others_be_dropped() -> None:
     pool = SessionPool(new_cache, 10**6)
     session, _ = used(pool, [1, 2, 3])
-    rows = session.cache.copied(2, n_rows=3)
+    rows = session.cache.copied(2)
+    rows.select_rows([0, 0, 0])
     keys = torch.tensor([7.0, 8.0, 9.0]).view(3, 1, 1, 1)
     for layer in range(N_LAYERS):
         rows.append(layer, keys, keys)
     rows.advance(1)
-    rows.keep_rows([0, 2])
+    rows.select_rows([0, 2])
 
     assert rows.buffers()[0][:, 0, :3, 0].tolist() == [[1, 2, 7], [1, 2, 9]]
     assert held(session) == [1, 2, 3]
