@@ -69,6 +69,26 @@ _QWEN_SPM_FILES = replace(
     note="codelsp's own models that were trained with headers of repository and files",
 )
 
+_QWEN_SPM_MARKED = replace(
+    _QWEN_SPM_FILES,
+    name="qwen-spm-marked",
+    # The first variant of Bavarian et al. 2022, section 3, and llama.cpp's `--spm-infill`: a token
+    # between prefix and middle.  A small model that is not told where the middle began does not
+    # find its end (`models/LOG.md`).
+    orders={
+        Order.PSM: _QWEN_PSM.orders[Order.PSM],
+        Order.SPM: (
+            _special("<|fim_suffix|>"),
+            _SUFFIX,
+            _special("<|fim_prefix|>"),
+            _PREFIX,
+            _special("<|fim_middle|>"),
+        ),
+    },
+    marks=(*_QWEN_PSM.marks, "<|trained_with_marked_middle|>"),
+    note="codelsp's own models that were trained with a token between prefix and middle",
+)
+
 _QWEN_SPM = replace(
     _QWEN_PSM,
     name="qwen-spm",
@@ -355,6 +375,7 @@ PREFIX_ONLY = FimLayout(
 )
 
 LAYOUTS: tuple[FimLayout, ...] = (
+    _QWEN_SPM_MARKED,
     _QWEN_SPM_FILES,
     _QWEN_SPM,
     _QWEN_PSM,

@@ -15,7 +15,8 @@ from typing import TYPE_CHECKING
 from codelsp.context.completion_context import Neighbor
 from codelsp.document.snapshot import DocumentSnapshot
 from codelsp.document.syntax import parse
-from codelsp.prompt.fim import PromptText, layout_named, render
+from codelsp.prompt.fim import PromptText, render
+from codelsp.prompt.healing import healed_end
 from codelsp.prompt.layout import Order
 from codelsp.prompt.prompt import Piece, SpecialPiece, TextPiece
 from codelsp.training.middles import MAX_MIDDLE, Middle, MiddleShares, draw_middle
@@ -25,9 +26,9 @@ if TYPE_CHECKING:
     from random import Random
 
     from codelsp.document.syntax import SyntaxTree
+    from codelsp.prompt.layout import FimLayout
     from codelsp.training.documents import Document
 
-LAYOUT = layout_named("qwen-spm-files")
 _WORD = re.compile(r"[A-Za-z_]\w{2,}")
 _NEIGHBOR_LINES = 24
 _NEIGHBOR_TRIES = 12
@@ -45,7 +46,9 @@ class ExampleRules:
     """Windows of any shorter length: they fill the rows, and teach what to do with little text."""
     fim_share: float = 0.8
     spm_share: float = 0.8
-    """Of those with a hole; the others are in PSM order."""
+    """Of those with a hole; the others are in PSM order.  A layout may have one of them only."""
+    healed_share: float = 0.85
+    """Of those with a hole: the token before the cursor is the middle's, as serving has it."""
     middles: MiddleShares = field(default_factory=MiddleShares)
     late_share: float = 0.6
     """Holes near the window's end: serving shows more text before the cursor than after it."""
@@ -70,12 +73,19 @@ class Example:
 
 
 def examples_of(
-    document: Document, others: Sequence[Document], rules: ExampleRules, random: Random
+    document: Document,
+    others: Sequence[Document],
+    rules: ExampleRules,
+    random: Random,
+    layout: FimLayout,
 ) -> Iterator[Example]:
-    """Yield the examples of ``document``; ``others`` are files of its repository to quote from."""
+    """Yield the examples of ``document`` in ``layout``.
+
+    ``others`` are files of its repository to quote from.
+    """
     snapshot = DocumentSnapshot.of(f"file:///{document.path}", document.language, 0, document.text)
     tree = parse(snapshot)
-    writer = _Writer(document, others, rules, random, tree)
+    writer = _Writer(document, others, rules, random, tree, layout)
     start = writer.first_start()
     while start < len(document.text):
         end = _window_end(document.text, start, _window_length(rules, random))
@@ -107,6 +117,7 @@ class _Writer:
     rules: ExampleRules
     random: Random
     tree: SyntaxTree | None
+    layout: FimLayout
 
     def first_start(self) -> int:
         """Return where the first window begins: at 0, or after the imports at the top."""
@@ -153,8 +164,12 @@ class _Writer:
         if self.random.random() < self.rules.empty_suffix_share:
             suffix = ""
         order = Order.SPM if self.random.random() < self.rules.spm_share else Order.PSM
-        texts = self._texts(start, text[start : middle.start], suffix)
-        pieces = render(LAYOUT, texts, order=order, middle=text[middle.start : middle.end])
+        order = order if order in self.layout.orders else self.layout.order
+        cursor = middle.start
+        if self.random.random() < self.rules.healed_share:
+            cursor -= len(healed_end(text[start:cursor]))
+        texts = self._texts(start, text[start:cursor], suffix)
+        pieces = render(self.layout, texts, order=order, middle=text[cursor : middle.end])
         return Example(pieces, middle.kind)
 
     def _plain(self, start: int, end: int) -> Example:
@@ -162,12 +177,12 @@ class _Writer:
         headers = self._texts(start, "", "")
         pieces = [
             piece
-            for piece in render(LAYOUT, headers, order=Order.SPM)
+            for piece in render(self.layout, headers)
             if not (isinstance(piece, SpecialPiece) and piece.token.startswith("<|fim_"))
         ]
         pieces.append(TextPiece("prefix", self.document.text[start:end]))
         if end == len(self.document.text):
-            pieces.append(SpecialPiece(LAYOUT.end_token))
+            pieces.append(SpecialPiece(self.layout.end_token))
         return Example(tuple(pieces), "plain")
 
     def _texts(self, start: int, prefix: str, suffix: str) -> PromptText:

@@ -16,10 +16,9 @@ from transformers import DynamicCache
 
 from codelsp.prompt.fim import PromptText, render
 from codelsp.prompt.prompt import SpecialPiece
-from codelsp.training.examples import LAYOUT
 from codelsp.training.middles import MiddleShares, draw_middle
 from codelsp.training.model import cache_argument
-from codelsp.training.tokenizer import END_TOKEN, special_ids
+from codelsp.training.tokenizer import END_TOKEN, special_ids, trained_layout
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -98,12 +97,12 @@ def fill(
     model: PreTrainedModel, tokenizer: Tokenizer, holes: list[Hole], order: Order
 ) -> HolesFilled:
     """Fill ``holes`` greedily in one order."""
-    special = special_ids(tokenizer)
+    special, layout = special_ids(tokenizer), trained_layout(tokenizer)
     n_exact = n_ended = 0
     for hole in holes:
         texts = PromptText(hole.prefix, hole.suffix, path=hole.path)
         ids: list[int] = []
-        for piece in render(LAYOUT, texts, order=order):
+        for piece in render(layout, texts, order=order):
             if isinstance(piece, SpecialPiece):
                 ids.append(special[piece.token])
             else:

@@ -25,12 +25,19 @@ from codelsp.training.manifest import documents_of, load_manifest
 from codelsp.training.middles import MiddleShares
 from codelsp.training.packing import ExampleEncoder, packed_rows
 from codelsp.training.rows import RowsDescription
-from codelsp.training.tokenizer import PAD_TOKEN, load_tokenizer, special_ids, tokenizer_hash
+from codelsp.training.tokenizer import (
+    PAD_TOKEN,
+    load_tokenizer,
+    special_ids,
+    tokenizer_hash,
+    trained_layout,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
 
+    from codelsp.prompt.layout import FimLayout
     from codelsp.training.documents import Document
     from codelsp.training.split import Side
 
@@ -190,24 +197,25 @@ def _quiet_tokenizers() -> None:
 
 
 @lru_cache(maxsize=2)
-def _encoder(tokenizer: Path, context: int) -> ExampleEncoder:
+def _encoder(tokenizer: Path, context: int) -> tuple[ExampleEncoder, FimLayout]:
     loaded = load_tokenizer(tokenizer)
-    return ExampleEncoder(loaded, special_ids(loaded), context + 1)
+    return ExampleEncoder(loaded, special_ids(loaded), context + 1), trained_layout(loaded)
 
 
 def _encode_group(job: _Job) -> _Result:
     group, plan, number = job
     random = Random(f"{plan.seed} {number}")  # noqa: S311  no secret
     counts: Counter[str] = Counter()
+    encoder, layout = _encoder(plan.tokenizer, plan.context)
     examples = []
     for document in group:
         others = [other for other in group if other is not document]
-        made = list(examples_of(document, others, plan.rules, random))
+        made = list(examples_of(document, others, plan.rules, random, layout))
         counts.update(example.kind for example in made)
         counts["documents"] += 1
         counts["characters"] += len(document.text)
         examples += made
-    ids = _encoder(plan.tokenizer, plan.context).encode(examples)
+    ids = encoder.encode(examples)
     counts["tokens"] += sum(map(len, ids))
     return ids, counts
 

@@ -12,11 +12,13 @@ from typing import TYPE_CHECKING
 from tokenizers import Regex, Tokenizer, decoders, models, pre_tokenizers, processors, trainers
 
 from codelsp.errors import ModelFileError, TrainingError
+from codelsp.prompt.fim import choose_layout
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
     from pathlib import Path
 
+    from codelsp.prompt.layout import FimLayout
     from codelsp.training.documents import Document
 
 END_TOKEN = "<|endoftext|>"  # noqa: S105  a token of text
@@ -30,10 +32,12 @@ SPECIAL_TOKENS = (
     "<|repo_name|>",
     "<|file_sep|>",
     *(f"<|reserved_{n}|>" for n in range(8)),
-    # By this one ``prompt/families.py`` knows that the headers of files were trained.
-    "<|trained_with_files|>",
+    # By this one ``prompt/families.py`` knows what was trained: headers of files, and a token
+    # between prefix and middle.
+    "<|trained_with_marked_middle|>",
 )
 """Their ids are their places in this list."""
+_TRAINED_LAYOUTS = frozenset(("qwen-spm-marked", "qwen-spm-files", "qwen-spm", "qwen-psm"))
 
 PRE_TOKENIZER = (
     r"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}| ?[^\s\p{L}\p{N}]+[\r\n]*"
@@ -102,6 +106,22 @@ def load_tokenizer(file: Path) -> Tokenizer:
 def tokenizer_hash(tokenizer: Tokenizer) -> str:
     """Return what tells one tokenizer from another, whatever the layout of its file."""
     return sha256(tokenizer.to_str().encode()).hexdigest()
+
+
+def trained_layout(tokenizer: Tokenizer) -> FimLayout:
+    """Return the layout that a model with ``tokenizer`` is served in, and so is trained in.
+
+    Raises:
+        TrainingError: it has no fill-in-the-middle tokens of a layout that training can write.
+    """
+    layout = choose_layout(tokenizer.get_vocab(with_added_tokens=True))
+    if layout.name not in _TRAINED_LAYOUTS:
+        raise TrainingError(
+            "the tokenizer lacks special tokens for fill-in-the-middle examples "
+            f"({', '.join(SPECIAL_TOKENS[:7])}): train one with `codelsp tokenizer`, or tune the "
+            "model on plain text with `codelsp train --base`"
+        )
+    return layout
 
 
 def special_ids(tokenizer: Tokenizer) -> dict[str, int]:

@@ -33,6 +33,7 @@ TEXTS = PromptText(
 QWEN = "<|repo_name|>repo\n<|file_sep|>c.py\nN\n<|file_sep|>a/b.py\n"
 STARCODER_2 = "<repo_name>repo<file_sep>c.py\nN\n<file_sep>a/b.py\n"
 GOLDEN = {
+    "qwen-spm-marked": QWEN + "<|fim_suffix|>S<|fim_prefix|>H\nP<|fim_middle|>",
     "qwen-spm-files": QWEN + "<|fim_prefix|><|fim_suffix|>S<|fim_middle|>H\nP",
     "qwen-spm": "<|fim_prefix|><|fim_suffix|>S<|fim_middle|>H\nP",
     "qwen-psm": QWEN + "<|fim_prefix|>H\nP<|fim_suffix|>S<|fim_middle|>",
@@ -113,6 +114,10 @@ TOKENIZERS = {
             "<|trained_with_files|>",
         ),
         "qwen-spm-files",
+    ),
+    "our models trained with a token before the middle": (
+        (*QWEN_TOKENS, "<|repo_name|>", "<|file_sep|>", "<|trained_with_marked_middle|>"),
+        "qwen-spm-marked",
     ),
     "Granite 4": ((*QWEN_TOKENS, "<|end_of_text|>", "<|reponame|>"), "granite-4"),
     "CodeGemma": (

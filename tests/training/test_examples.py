@@ -6,10 +6,11 @@ from dataclasses import replace
 from random import Random
 from typing import TYPE_CHECKING
 
-from codelsp.prompt.fim import PromptText, choose_layout, render
+from codelsp.prompt.fim import PromptText, choose_layout, layout_named, render
+from codelsp.prompt.healing import healed_end
 from codelsp.prompt.prompt import SpecialPiece, TextPiece
 from codelsp.training.documents import Document
-from codelsp.training.examples import LAYOUT, ExampleRules, examples_of
+from codelsp.training.examples import ExampleRules, examples_of
 from codelsp.training.middles import MiddleShares
 from codelsp.training.packing import ExampleEncoder, packed_rows
 from codelsp.training.tokenizer import SPECIAL_TOKENS, load_tokenizer, special_ids
@@ -18,6 +19,7 @@ from tests.training.material import MODULE, OTHER
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from codelsp.prompt.layout import FimLayout
     from codelsp.prompt.prompt import Piece
 
 BARE = ExampleRules(
@@ -30,11 +32,15 @@ BARE = ExampleRules(
     empty_suffix_share=0,
     short_window_share=0,
 )
+LAYOUT = layout_named("qwen-spm-marked")
 DOCUMENT = Document("acme/shapes", "src/shapes.py", "python", "MIT", OTHER)
 
 
-def made(rules: ExampleRules, others: tuple[Document, ...] = ()) -> list[tuple[Piece, ...]]:
-    return [example.pieces for example in examples_of(DOCUMENT, others, rules, Random(5))]
+def made(
+    rules: ExampleRules, others: tuple[Document, ...] = (), layout: FimLayout = LAYOUT
+) -> list[tuple[Piece, ...]]:
+    examples = examples_of(DOCUMENT, others, rules, Random(5), layout)
+    return [example.pieces for example in examples]
 
 
 def text_of(pieces: tuple[Piece, ...], role: str) -> str:
@@ -66,7 +72,7 @@ def test_an_example_is_what_serving_asks_plus_the_answer(tokenizer_file: Path) -
     special = special_ids(tokenizer)
     encoder = ExampleEncoder(tokenizer, special, 10_000)
     served_layout = choose_layout(special)
-    for example in examples_of(DOCUMENT, (), rules, Random(5)):
+    for example in examples_of(DOCUMENT, (), rules, Random(5), served_layout):
         pieces = example.pieces
         prompt = PromptText(
             text_of(pieces, "prefix"), text_of(pieces, "suffix"), path=DOCUMENT.path
@@ -85,14 +91,30 @@ def test_an_example_is_what_serving_asks_plus_the_answer(tokenizer_file: Path) -
 
 def test_both_orders_occur_in_the_share_that_was_asked() -> None:
     rules = replace(BARE, fim_share=1, spm_share=0.8, window=120)
-    middle = SpecialPiece("<|fim_middle|>")
-    is_spm = []
-    for pieces in made(rules):
-        if middle in pieces:
-            after = pieces[pieces.index(middle) + 1]
-            is_spm.append(isinstance(after, TextPiece) and after.role == "prefix")
+    before_prefix, before_suffix = map(SpecialPiece, ("<|fim_prefix|>", "<|fim_suffix|>"))
+    is_spm = [
+        pieces.index(before_suffix) < pieces.index(before_prefix)
+        for pieces in made(rules)
+        if before_suffix in pieces
+    ]
 
     assert 0.6 < sum(is_spm) / len(is_spm) < 0.95
+
+
+def test_the_token_before_the_cursor_is_the_middles_as_serving_has_it() -> None:
+    rules = replace(BARE, fim_share=1, middles=MiddleShares(1, 0, 0, 0), healed_share=1)
+    prefixes = [text_of(pieces, "prefix") for pieces in made(rules)]
+    whole = [text_of(pieces, "prefix") for pieces in made(replace(rules, healed_share=0))]
+
+    assert prefixes == [text[: len(text) - len(healed_end(text))] for text in whole]
+    assert prefixes != whole
+
+
+def test_a_layout_of_one_order_gets_that_one() -> None:
+    mellum = layout_named("mellum")
+    for pieces in made(replace(BARE, fim_share=1, spm_share=0), layout=mellum):
+        if text_of(pieces, "middle"):
+            assert pieces[0] == SpecialPiece("<fim_suffix>")
 
 
 def test_every_hole_is_closed_by_the_end_token() -> None:
@@ -116,7 +138,7 @@ def test_headers_quote_another_file_and_the_signatures_above() -> None:
 def test_import_dropout_begins_after_the_imports() -> None:
     document = replace(DOCUMENT, text="import os\nimport sys\n\n" + MODULE.partition("\n\n\n")[2])
     rules = replace(BARE, import_dropout=1, fim_share=0)
-    first = next(examples_of(document, (), rules, Random(5)))
+    first = next(examples_of(document, (), rules, Random(5), LAYOUT))
 
     assert text_of(first.pieces, "prefix").startswith("@dataclass")
 
@@ -131,7 +153,7 @@ def test_an_example_too_long_for_its_row_loses_far_text_but_never_its_middle(
     tokenizer = load_tokenizer(tokenizer_file)
     special = special_ids(tokenizer)
     rules = replace(BARE, fim_share=1, spm_share=1, middles=MiddleShares(1, 0, 0, 0))
-    examples = [e for e in examples_of(DOCUMENT, (), rules, Random(5)) if e.kind == "line"]
+    examples = [e for e in examples_of(DOCUMENT, (), rules, Random(5), LAYOUT) if e.kind == "line"]
     rows = ExampleEncoder(tokenizer, special, 80).encode(examples)
 
     assert rows

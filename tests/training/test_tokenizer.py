@@ -28,7 +28,7 @@ def test_special_tokens_have_the_first_ids_and_name_our_layout(tokenizer_file: P
     special = special_ids(load_tokenizer(tokenizer_file))
 
     assert list(special.items()) == [(token, n) for n, token in enumerate(SPECIAL_TOKENS)]
-    assert choose_layout(special).name == "qwen-spm-files"
+    assert choose_layout(special).name == "qwen-spm-marked"
 
 
 def test_the_pre_tokenizer_is_the_one_llama_cpp_calls_qwen2(tokenizer_file: Path) -> None:
