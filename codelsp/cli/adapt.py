@@ -85,14 +85,7 @@ def adapt(
 def _adapt(plan: Any, settings: Any, idleness: Any) -> None:
     from dataclasses import replace
 
-    from codelsp.errors import TrainingError
-
-    try:
-        from codelsp.adaptation.adapt import adapt as work_on
-    except ImportError as error:
-        raise TrainingError(
-            f"codelsp adapt needs {error.name}: `pip install 'codelsp[torch,train,evaluate]'`"
-        ) from None
+    from codelsp.adaptation.adapt import adapt as work_on
     from codelsp.training.session import lower_priority
 
     lower_priority()

@@ -16,8 +16,9 @@ _OF_COMMAND = {
     "export": "train",
     "evaluate": "evaluate",
     "interact": "interact",
+    "adapt": "torch,train,evaluate",
 }
-"""The extra that a command is made for; others are torch's."""
+"""The extras that a command is made for; others are torch's."""
 _ORDER = ("torch", "train", "evaluate", "interact", "cluster")
 _REQUIREMENT = re.compile(r"([A-Za-z0-9._-]+)[^;]*;.*\bextra\s*==\s*['\"]([^'\"]+)['\"]")
 
@@ -36,8 +37,8 @@ def advice(module: str, arguments: Sequence[str]) -> str | None:
         return None
     words = [word for word in arguments if not word.startswith("-")]
     wanted = next((_OF_COMMAND[word] for word in words if word in _OF_COMMAND), "torch")
-    extra = wanted if wanted in extras else extras[0]
-    return f"this needs {package}, which is not installed: pip install 'codelsp[{extra}]'"
+    named = wanted if set(wanted.split(",")) & set(extras) else extras[0]
+    return f"this needs {package}, which is not installed: pip install 'codelsp[{named}]'"
 
 
 def _packages() -> dict[str, set[str]]:

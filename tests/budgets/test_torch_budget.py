@@ -10,7 +10,7 @@ torch = pytest.importorskip("torch")
 
 from codelsp.engine.torch_presence import has_compiler
 from codelsp.evaluation.transcript import standard_library_text, typed_functions
-from codelsp.model_store.places import embedded_dir
+from codelsp.model_store.places import DEFAULT_MODEL, embedded_dir
 from codelsp.torch_engine import bench
 from codelsp.torch_engine.loading import LoadOptions, load
 from tests.budgets.slack import TIME_SLACK
@@ -32,14 +32,14 @@ def _compiled() -> None:
 
 
 def test_decoding_the_size_m_in_8_bits_and_four_candidates_keep_their_budgets() -> None:
-    step_ms = bench.decode_ms(bench.vocabulary_of(embedded_dir() / "codelsp-pilot"), (1, 4))
+    step_ms = bench.decode_ms(bench.vocabulary_of(embedded_dir() / DEFAULT_MODEL), (1, 4))
 
     assert step_ms[1] <= DECODE_BUDGET_MS * TIME_SLACK
     assert step_ms[4] / step_ms[1] <= MOST_TIMES_FOR_FOUR, step_ms
 
 
 def test_a_keystroke_is_many_times_faster_than_by_generate() -> None:
-    folder = embedded_dir() / "codelsp-pilot"
+    folder = embedded_dir() / DEFAULT_MODEL
     if not (folder / "model.safetensors").is_file():
         pytest.skip("the embedded model is here as GGUF only")
     loaded = load(folder, LoadOptions("cpu"))

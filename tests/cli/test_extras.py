@@ -21,6 +21,7 @@ from codelsp.cli.extras import advice
         ("tokenizers", ["--set", "a=b", "tokenizer", "train"], "train"),
         ("datatrove", ["corpus", "build"], "cluster"),
         ("uvicorn", ["bench", "engine"], "torch"),
+        ("matplotlib", ["adapt", "."], "torch,train,evaluate"),
     ],
 )
 def test_the_extra_of_the_command_is_named(module: str, arguments: list[str], extra: str) -> None:

@@ -11,6 +11,7 @@ import pytest
 
 from codelsp.directories import HOME_VARIABLE
 from codelsp.engine.process import stop_engine
+from codelsp.model_store.places import DEFAULT_MODEL
 from tests.client import Server, server
 from tests.editor.test_code_actions import EDIT, METHOD, applied, asked, capabilities
 
@@ -80,7 +81,7 @@ async def test_the_embedded_model_writes_what_parses_and_keeps_its_form(tmp_path
     assert written is not None
     for part in ("Args:", "shelf: ", "title: ", "is_exact: ", "Returns:", "If `not title`."):
         assert part in written
-    assert docstring["label"] == "codelsp: docstring of find_book, written by codelsp-pilot"
+    assert docstring["label"] == f"codelsp: docstring of find_book, written by {DEFAULT_MODEL}"
 
     tested = applied("", tests, (project / "test_shelves.py").as_uri())
     names = [each.name for each in ast.parse(tested).body if isinstance(each, ast.FunctionDef)]

@@ -22,6 +22,7 @@ from codelsp.engine.process import engine_status, ensure_engine, log_path, stop_
 from codelsp.engine.state_file import read_state, read_states, write_state
 from codelsp.errors import EngineUnavailableError, ModelFileError, ModelNotFoundError
 from codelsp.model_store import resolve_model
+from codelsp.model_store.places import DEFAULT_MODEL
 from codelsp.settings import Settings
 from tests.engine.processes import ask, ensured, ensuring, has_left, home, running, until
 
@@ -44,7 +45,7 @@ def test_an_engine_is_started_on_demand_and_found_again() -> None:
     second = ensured()
 
     assert first == second
-    assert first.model == "codelsp-pilot"
+    assert first.model == DEFAULT_MODEL
     status, answer = ask(first, "/completion", {"prompt": "import ", "n_predict": 2})
     assert status == 200
     assert answer["tokens_predicted"] == 2
@@ -312,7 +313,7 @@ def test_an_engine_of_ones_own_leaves_with_its_owner() -> None:
 
 
 def test_a_missing_model_is_told_with_what_there_is() -> None:
-    with pytest.raises(ModelNotFoundError, match="codelsp-pilot"):
+    with pytest.raises(ModelNotFoundError, match=DEFAULT_MODEL):
         ensured(model="nothing-of-the-kind")
 
 

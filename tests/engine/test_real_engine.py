@@ -22,6 +22,7 @@ from codelsp.engine.torch_presence import missing_packages
 from codelsp.engine.wire import Wire
 from codelsp.errors import EngineError, EngineRefusedError, EngineUnavailableError
 from codelsp.model_store import resolve_model
+from codelsp.model_store.places import DEFAULT_MODEL
 from codelsp.settings import Settings
 from tests.engine.processes import ensured, home
 
@@ -111,7 +112,7 @@ async def test_the_embedded_model_says_what_it_is(address: EngineAddress) -> Non
     async with engine_at(address) as engine:
         info = await engine.connect()
 
-    assert info.name == "codelsp-pilot"
+    assert info.name == DEFAULT_MODEL
     assert info.context_tokens >= 512
     assert info.bos_id is None
     assert info.special_tokens.items() <= added.items()

@@ -19,7 +19,7 @@ import pytest
 
 from codelsp.engine.port import FinishReason, GenerationRequest
 from codelsp.engine.recognize import recognize
-from codelsp.model_store.places import embedded_dir
+from codelsp.model_store.places import DEFAULT_MODEL, embedded_dir
 from codelsp.prompt.fim import choose_layout
 
 if TYPE_CHECKING:
@@ -83,10 +83,10 @@ async def generated(url: str, model: str = "") -> tuple[str, FinishReason]:
 
 
 def places() -> dict[str, str]:
-    folder = embedded_dir() / "codelsp-pilot"
+    folder = embedded_dir() / DEFAULT_MODEL
     if not (folder / "model.safetensors").is_file():
         pytest.skip("the embedded model is here as GGUF only")
-    return {"folder": str(folder), "gguf": str(folder / "codelsp-pilot-q8_0.gguf")}
+    return {"folder": str(folder), "gguf": str(folder / f"{DEFAULT_MODEL}-q8_0.gguf")}
 
 
 @pytest.mark.parametrize(

@@ -21,6 +21,7 @@ from codelsp.model_store.adapted import (
     version_name,
     with_adapted_model,
 )
+from codelsp.model_store.places import DEFAULT_MODEL
 from codelsp.settings import Settings
 from codelsp.settings.reading import Layer, read_settings
 
@@ -67,7 +68,7 @@ def test_it_stands_in_for_the_model_that_was_adapted_and_for_no_other(root: Path
     adopted(root)
 
     assert served(root, model="another-model.gguf") == "another-model"
-    assert served(root, model="codelsp-pilot") != "codelsp-pilot"
+    assert served(root, model=DEFAULT_MODEL) != DEFAULT_MODEL
     assert served(root, engine="http://127.0.0.1:1") == ""
 
 

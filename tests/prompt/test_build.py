@@ -18,19 +18,20 @@ from codelsp.context.completion_context import (
     Neighbor,
 )
 from codelsp.document.syntax import TextKind
+from codelsp.model_store.places import DEFAULT_MODEL
 from codelsp.prompt.build import PromptBudget, as_text, assemble, plan_prompt
 from codelsp.prompt.fim import KNOWN_SPECIAL_TOKENS, PREFIX_ONLY, FimLayout, layout_named
 from codelsp.prompt.prompt import Prompt, PromptPlan, SpecialPiece, TextPiece
 from tests.documents import at_cursor
 
-PILOT = Path(__file__).parents[2] / "models" / "codelsp-pilot" / "tokenizer.json"
+TOKENIZER = Path(__file__).parents[2] / "models" / DEFAULT_MODEL / "tokenizer.json"
 QWEN_SPM, QWEN_PSM = layout_named("qwen-spm"), layout_named("qwen-psm")
 ROOMY = PromptBudget(context_tokens=4096, max_tokens=48, neighbor_tokens=256)
 
 
 @lru_cache(maxsize=1)
 def tokenizer() -> Tokenizer:
-    return Tokenizer.from_file(str(PILOT))
+    return Tokenizer.from_file(str(TOKENIZER))
 
 
 @lru_cache(maxsize=1)

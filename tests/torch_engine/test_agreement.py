@@ -8,7 +8,7 @@ import pytest
 
 torch = pytest.importorskip("torch")
 
-from codelsp.model_store.places import embedded_dir
+from codelsp.model_store.places import DEFAULT_MODEL, embedded_dir
 from codelsp.torch_engine import loading
 from codelsp.torch_engine.agreement import LEAST_AGREEMENT, Measured
 from codelsp.torch_engine.loading import LoadOptions, load
@@ -61,7 +61,7 @@ def test_a_model_is_measured_once_and_again_when_its_files_change(
 
 @pytest.mark.slow
 def test_the_embedded_model_writes_the_same_in_8_bits() -> None:
-    folder = embedded_dir() / "codelsp-pilot"
+    folder = embedded_dir() / DEFAULT_MODEL
     if not (folder / "model.safetensors").is_file():
         pytest.skip("the embedded model is here as GGUF only")
     plan = load(folder, LoadOptions("cpu")).plan

@@ -7,7 +7,7 @@ import pytest
 torch = pytest.importorskip("torch")
 
 from codelsp.evaluation.transcript import standard_library_text, typed_functions
-from codelsp.model_store.places import embedded_dir
+from codelsp.model_store.places import DEFAULT_MODEL, embedded_dir
 from codelsp.torch_engine.generation import Generation, GenerationPlan
 from codelsp.torch_engine.infill import InfillTexts, infill_prompt
 from codelsp.torch_engine.loading import LoadOptions, load
@@ -45,7 +45,7 @@ def test_a_row_with_a_large_entry_does_not_spoil_the_others_of_a_prompt() -> Non
 @pytest.mark.slow
 @pytest.mark.timeout(300)
 def test_8_bits_complete_lines_as_32_do() -> None:
-    folder = embedded_dir() / "codelsp-pilot"
+    folder = embedded_dir() / DEFAULT_MODEL
     if not (folder / "model.safetensors").is_file():
         pytest.skip("the embedded model is here as GGUF only")
     decoders = [

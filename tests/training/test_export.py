@@ -14,6 +14,7 @@ from transformers import AutoModelForCausalLM, AutoTokenizer
 
 from codelsp.errors import ModelFileError
 from codelsp.model_store import ModelKind, read_header, resolve_model
+from codelsp.model_store.places import DEFAULT_MODEL
 from codelsp.training.export import Credits, export_gguf, export_hf
 from codelsp.training.gguf_weights import Precision
 from tests.engine.processes import ask, ensured, home
@@ -253,7 +254,7 @@ def test_the_file_says_what_it_is(tmp_path: Path) -> None:
 def test_the_shipped_file_is_what_the_exporter_makes(tmp_path: Path) -> None:
     shipped = resolve_model("", ModelKind.GGUF).path
     credits_ = Credits(
-        "codelsp-pilot",
+        DEFAULT_MODEL,
         "Fill-in-the-middle completion of Python, 8.4 million parameters",
         "The codelsp authors",
         "Apache-2.0",
