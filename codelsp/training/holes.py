@@ -96,7 +96,12 @@ def read_holes(file: Path, n: int) -> list[Hole]:
 def fill(
     model: PreTrainedModel, tokenizer: Tokenizer, holes: list[Hole], order: Order
 ) -> HolesFilled:
-    """Fill ``holes`` greedily in one order."""
+    """Fill ``holes`` greedily in one order.
+
+    Without any, nothing is asked of the tokenizer: a model tuned on plain text has no holes.
+    """
+    if not holes:
+        return HolesFilled(0.0, 0.0)
     special, layout = special_ids(tokenizer), trained_layout(tokenizer)
     n_exact = n_ended = 0
     for hole in holes:
@@ -111,8 +116,7 @@ def fill(
         text = tokenizer.decode(new, skip_special_tokens=False)
         n_exact += text.partition("\n")[0].rstrip() == hole.middle
         n_ended += ended and "\n" not in text
-    n = max(1, len(holes))
-    return HolesFilled(n_exact / n, n_ended / n)
+    return HolesFilled(n_exact / len(holes), n_ended / len(holes))
 
 
 @torch.inference_mode()
