@@ -35,6 +35,14 @@ def _orders(prefix: str, suffix: str, middle: str) -> dict[Order, Template]:
     }
 
 
+def _marked_spm(prefix: str, suffix: str, middle: str) -> Template:
+    """Return the SPM order of a family with a token before the middle there, too.
+
+    The first variant of Bavarian et al. 2022, section 3, and llama.cpp's ``--spm-infill``.
+    """
+    return (_special(suffix), _SUFFIX, _special(prefix), _PREFIX, _special(middle))
+
+
 _QWEN_FIM = ("<|fim_prefix|>", "<|fim_suffix|>", "<|fim_middle|>")
 _STARCODER_FIM = ("<fim_prefix>", "<fim_suffix>", "<fim_middle>")
 _GLM_FIM = ("<|code_prefix|>", "<|code_suffix|>", "<|code_middle|>")
@@ -72,19 +80,8 @@ _QWEN_SPM_FILES = replace(
 _QWEN_SPM_MARKED = replace(
     _QWEN_SPM_FILES,
     name="qwen-spm-marked",
-    # The first variant of Bavarian et al. 2022, section 3, and llama.cpp's `--spm-infill`: a token
-    # between prefix and middle.  A small model that is not told where the middle began does not
-    # find its end (`models/LOG.md`).
-    orders={
-        Order.PSM: _QWEN_PSM.orders[Order.PSM],
-        Order.SPM: (
-            _special("<|fim_suffix|>"),
-            _SUFFIX,
-            _special("<|fim_prefix|>"),
-            _PREFIX,
-            _special("<|fim_middle|>"),
-        ),
-    },
+    # A small model that is not told where the middle began does not find its end (models/LOG.md).
+    orders={Order.PSM: _QWEN_PSM.orders[Order.PSM], Order.SPM: _marked_spm(*_QWEN_FIM)},
     marks=(*_QWEN_PSM.marks, "<|trained_with_marked_middle|>"),
     note="codelsp's own models that were trained with a token between prefix and middle",
 )
@@ -126,15 +123,7 @@ _GRANITE_4 = FimLayout(
 
 _MELLUM = FimLayout(
     name="mellum",
-    orders={
-        Order.SPM: (
-            _special("<fim_suffix>"),
-            _SUFFIX,
-            _special("<fim_prefix>"),
-            _PREFIX,
-            _special("<fim_middle>"),
-        )
-    },
+    orders={Order.SPM: _marked_spm(*_STARCODER_FIM)},
     order=Order.SPM,
     # Mellum shares StarCoder's spellings and adds the two of its chat format.
     marks=(*_STARCODER_FIM, "<filename>", "<|im_start|>"),
@@ -242,15 +231,7 @@ _CODESTRAL = FimLayout(
 
 _SEED_CODER = FimLayout(
     name="seed-coder",
-    orders={
-        Order.SPM: (
-            _special("<[fim-suffix]>"),
-            _SUFFIX,
-            _special("<[fim-prefix]>"),
-            _PREFIX,
-            _special("<[fim-middle]>"),
-        )
-    },
+    orders={Order.SPM: _marked_spm("<[fim-prefix]>", "<[fim-suffix]>", "<[fim-middle]>")},
     order=Order.SPM,
     marks=("<[fim-suffix]>", "<[fim-prefix]>", "<[fim-middle]>"),
     stop_tokens=(
