@@ -228,7 +228,7 @@ def _rules(tokenizer: Tokenizer) -> ExampleRules:
     """Return the examples' rules for a model of this tokenizer: in the shape it is served in."""
     vocabulary = tokenizer.get_vocab(with_added_tokens=True)
     layout = choose_layout(vocabulary)
-    share = _MAIN_ORDER_SHARE if layout.order is Order.SPM else 1 - _MAIN_ORDER_SHARE
+    share = _MAIN_ORDER_SHARE if layout.order is not Order.PSM else 1 - _MAIN_ORDER_SHARE
     rules = replace(_RULES, spm_share=share)
     if layout.reads_other_files:
         return rules

@@ -84,7 +84,8 @@ def clip(
     keep(_fitting(_of(groups, "repository"), (room - _sum(kept)) // _SMALL_PART))
     keep(_fitting(_of(groups, "header"), (room - _sum(kept)) // _HEADER_PART))
     room -= _sum(kept)
-    prefix, suffix = _lengths(groups, "prefix", lengths), _lengths(groups, "suffix", lengths)
+    prefix = [*_lengths(groups, "prefix", lengths), *_lengths(groups, "line", lengths)]
+    suffix = _lengths(groups, "suffix", lengths)
     prefix_room = _prefix_room(_sum(prefix), _sum(suffix), room)
     fits = _sum(prefix) + _sum(suffix) <= room
     kept_suffix = suffix if fits else _clip_end(suffix, room - prefix_room)

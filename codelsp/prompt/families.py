@@ -80,10 +80,16 @@ _QWEN_SPM_FILES = replace(
 _QWEN_SPM_MARKED = replace(
     _QWEN_SPM_FILES,
     name="qwen-spm-marked",
-    # A small model that is not told where the middle began does not find its end (models/LOG.md).
-    orders={Order.PSM: _QWEN_PSM.orders[Order.PSM], Order.SPM: _marked_spm(*_QWEN_FIM)},
+    # A small model that is not told where the middle began does not find its end, and one that is
+    # told so between two words goes on worse than in a line it is writing (models/LOG.md).
+    orders={
+        Order.PSM: _QWEN_PSM.orders[Order.PSM],
+        Order.SPM: _marked_spm(*_QWEN_FIM),
+        Order.LINE: (*_marked_spm(*_QWEN_FIM), Slot.LINE),
+    },
+    order=Order.LINE,
     marks=(*_QWEN_PSM.marks, "<|trained_with_marked_middle|>"),
-    note="codelsp's own models that were trained with a token between prefix and middle",
+    note="codelsp's own models that were trained with a token before the cursor's line",
 )
 
 _QWEN_SPM = replace(

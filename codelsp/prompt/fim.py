@@ -6,6 +6,7 @@ very shape that it was trained on.  The order of a whole prompt is
 
     repository, neighbors, path of the current document, then the infilling:
     suffix, header, prefix (SPM)   or   header, prefix, suffix (PSM)   or   header, prefix (none)
+    or   suffix, header, prefix up to the cursor's line, that line (LINE)
 
 from what changes least to what changes most, as far as the family allows it; ``header`` is what
 the prefix window has lost (imports, enclosing signatures) and reads as part of the prefix.
@@ -24,6 +25,7 @@ from typing import TYPE_CHECKING
 from codelsp.errors import SettingsError
 from codelsp.prompt.controls import CONTROL_TOKENS, control_token
 from codelsp.prompt.families import KNOWN_SPECIAL_TOKENS, LAYOUTS, PREFIX_ONLY
+from codelsp.prompt.healing import line_so_far
 from codelsp.prompt.layout import FimLayout, Order, Slot, Template
 from codelsp.prompt.prompt import Piece, SpecialPiece, TextPiece
 
@@ -66,7 +68,7 @@ def render(
     Args:
         layout: The model's layout.
         texts: What to write.
-        order: PSM or SPM where the layout has both; None is the layout's own.
+        order: One of the layout's; None is its own.
         middle: Training only: what stood at the cursor; the end token follows it.
 
     Raises:
@@ -109,6 +111,7 @@ def _infilling(layout: FimLayout, order: Order | None) -> Template:
 
 
 def _fill(template: Template, texts: PromptText, neighbor: Neighbor | None) -> Iterator[Piece]:
+    line = line_so_far(texts.prefix) if Slot.LINE in template else ""
     for element in template:
         if isinstance(element, SpecialPiece):
             yield element
@@ -116,7 +119,9 @@ def _fill(template: Template, texts: PromptText, neighbor: Neighbor | None) -> I
             yield TextPiece("glue", element)
         elif element is Slot.PREFIX:
             yield TextPiece("header", texts.header)
-            yield TextPiece("prefix", texts.prefix)
+            yield TextPiece("prefix", texts.prefix.removesuffix(line))
+        elif element is Slot.LINE:
+            yield TextPiece("line", line)
         else:
             yield TextPiece(element.value, _slot_text(element, texts, neighbor))
 

@@ -18,6 +18,8 @@ import re
 _MAX_WORD = 16
 """Characters; a longer run of letters is several tokens, of which only the last is healed."""
 _MAX_PUNCTUATION = 4
+_MAX_LINE = 200
+"""Characters; who is further in a line than this has the model begin at the cursor."""
 
 _LETTERS = re.compile(r"[^\W\d_]+\Z")
 _PUNCTUATION = re.compile(r" ?[^\w\s]+\Z")
@@ -35,6 +37,19 @@ def healed_end(prefix: str) -> str:
         return ""
     healed = _word_end(line) or _punctuation_end(line) or _space_end(line)
     return "" if _LONE_SURROGATE.search(healed) else healed
+
+
+def line_so_far(prefix: str) -> str:
+    """Return what a model that begins with the cursor's line has written of it: the end of prefix.
+
+    The indentation is not part of it, save for its last character: that one is in a token with the
+    first word.  Empty where there is nothing but indentation, and in lines of great length.
+    """
+    line = prefix[max(prefix.rfind("\n"), prefix.rfind("\r")) + 1 :]
+    text = line.lstrip(" \t")
+    if not text or len(text) > _MAX_LINE:
+        return ""
+    return line[len(line) - len(text) - 1 :] if len(text) < len(line) else line
 
 
 def _word_end(line: str) -> str:

@@ -22,6 +22,9 @@ class Order(Enum):
     """Prefix, suffix, middle: every keystroke makes an engine read the suffix again."""
     SPM = "spm"
     """Suffix, prefix, middle: an engine reads new characters only."""
+    LINE = "line"
+    """SPM with the cursor's line after the token before the middle: the model goes on with a line
+    that it is already writing, and knows where it began."""
 
 
 class Slot(Enum):
@@ -34,7 +37,9 @@ class Slot(Enum):
     """The excerpt of a neighbor."""
     SUFFIX = "suffix"
     PREFIX = "prefix"
-    """Header and prefix."""
+    """Header and prefix; without the cursor's line where the template has a place for it."""
+    LINE = "line"
+    """What stands before the cursor in its line; see ``line_so_far``."""
 
 
 Element = SpecialPiece | Slot | str

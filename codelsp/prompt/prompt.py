@@ -21,8 +21,8 @@ class TextPiece:
     """Plain text, never read as special tokens; tokenized by itself."""
 
     role: str
-    """``repository``, ``neighbor``, ``path``, ``header``, ``suffix``, ``prefix``, ``middle``
-    or ``glue``."""
+    """``repository``, ``neighbor``, ``path``, ``header``, ``suffix``, ``prefix``, ``line``,
+    ``middle`` or ``glue``."""
     text: str
     score: float = 0.0
     """Of a neighbor: its similarity; the lowest goes first when room is short."""

@@ -47,6 +47,9 @@ class ExampleRules:
     fim_share: float = 0.8
     spm_share: float = 0.8
     """Of those with a hole; the others are in PSM order.  A layout may have one of them only."""
+    line_share: float = 0.75
+    """Of those in SPM order, where the layout has ``Order.LINE``: the cursor's line stands after
+    the token before the middle.  The others are for programs that know FIM in its usual form."""
     healed_share: float = 0.85
     """Of those with a hole: the token before the cursor is the middle's, as serving has it."""
     middles: MiddleShares = field(default_factory=MiddleShares)
@@ -163,14 +166,21 @@ class _Writer:
         suffix = text[middle.end : max(end, middle.end)]
         if self.random.random() < self.rules.empty_suffix_share:
             suffix = ""
-        order = Order.SPM if self.random.random() < self.rules.spm_share else Order.PSM
-        order = order if order in self.layout.orders else self.layout.order
+        order = self._order()
         cursor = middle.start
         if self.random.random() < self.rules.healed_share:
             cursor -= len(healed_end(text[start:cursor]))
         texts = self._texts(start, text[start:cursor], suffix)
         pieces = render(self.layout, texts, order=order, middle=text[cursor : middle.end])
         return Example(pieces, middle.kind)
+
+    def _order(self) -> Order:
+        orders, rules = self.layout.orders, self.rules
+        order = Order.SPM if self.random.random() < rules.spm_share else Order.PSM
+        if order not in orders:
+            return self.layout.order
+        is_line = order is Order.SPM and Order.LINE in orders
+        return Order.LINE if is_line and self.random.random() < rules.line_share else order
 
     def _plain(self, start: int, end: int) -> Example:
         """Return text from left to right; it ends with the end token where the document ends."""

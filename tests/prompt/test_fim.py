@@ -33,7 +33,7 @@ TEXTS = PromptText(
 QWEN = "<|repo_name|>repo\n<|file_sep|>c.py\nN\n<|file_sep|>a/b.py\n"
 STARCODER_2 = "<repo_name>repo<file_sep>c.py\nN\n<file_sep>a/b.py\n"
 GOLDEN = {
-    "qwen-spm-marked": QWEN + "<|fim_suffix|>S<|fim_prefix|>H\nP<|fim_middle|>",
+    "qwen-spm-marked": QWEN + "<|fim_suffix|>S<|fim_prefix|>H\n<|fim_middle|>P",
     "qwen-spm-files": QWEN + "<|fim_prefix|><|fim_suffix|>S<|fim_middle|>H\nP",
     "qwen-spm": "<|fim_prefix|><|fim_suffix|>S<|fim_middle|>H\nP",
     "qwen-psm": QWEN + "<|fim_prefix|>H\nP<|fim_suffix|>S<|fim_middle|>",
@@ -74,7 +74,36 @@ def test_the_suffix_stands_before_the_prefix_in_spm_order() -> None:
     assert spelled(pieces) == "<fim_prefix><fim_suffix>S<fim_middle>H\nP"
 
 
-@pytest.mark.parametrize("order", list(Order))
+@pytest.mark.parametrize(
+    ("prefix", "written"),
+    [
+        ("a\n    x = f(", "a\n   <MID> x = f("),
+        ("a\nx = f(", "a\n<MID>x = f("),
+        ("a\n\t\tx", "a\n\t<MID>\tx"),
+        ("a\n    ", "a\n    <MID>"),
+        ("a\n", "a\n<MID>"),
+        ("", "<MID>"),
+        ("x", "<MID>x"),
+        pytest.param("a\n" + "x" * 300, "a\n" + "x" * 300 + "<MID>", id="a line of great length"),
+    ],
+)
+def test_the_cursors_line_stands_after_the_token_for_models_that_learned_it(
+    prefix: str, written: str
+) -> None:
+    pieces = render(layout_named("qwen-spm-marked"), PromptText(prefix=prefix, suffix=""))
+
+    assert spelled(pieces).replace("<|fim_middle|>", "<MID>") == (
+        "<|fim_suffix|><|fim_prefix|>" + written
+    )
+
+
+def test_the_same_models_take_the_usual_form() -> None:
+    pieces = render(layout_named("qwen-spm-marked"), PromptText("f(", ")"), order=Order.SPM)
+
+    assert spelled(pieces) == "<|fim_suffix|>)<|fim_prefix|>f(<|fim_middle|>"
+
+
+@pytest.mark.parametrize("order", [Order.SPM, Order.PSM])
 def test_training_writes_the_serving_prompt_and_then_the_middle(order: Order) -> None:
     layout = layout_named("qwen-spm")
 

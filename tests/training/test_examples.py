@@ -58,7 +58,7 @@ def test_plain_windows_follow_each_other_without_gap_or_overlap() -> None:
 def test_prefix_middle_and_suffix_are_the_document() -> None:
     rules = replace(BARE, fim_share=1, middles=MiddleShares(1, 0, 0, 0))
     texts = [
-        "".join(text_of(pieces, role) for role in ("prefix", "middle", "suffix"))
+        "".join(text_of(pieces, role) for role in ("prefix", "line", "middle", "suffix"))
         for pieces in made(rules)
     ]
 
@@ -72,10 +72,13 @@ def test_an_example_is_what_serving_asks_plus_the_answer(tokenizer_file: Path) -
     special = special_ids(tokenizer)
     encoder = ExampleEncoder(tokenizer, special, 10_000)
     served_layout = choose_layout(special)
+    rules = replace(rules, line_share=1)
     for example in examples_of(DOCUMENT, (), rules, Random(5), served_layout):
         pieces = example.pieces
         prompt = PromptText(
-            text_of(pieces, "prefix"), text_of(pieces, "suffix"), path=DOCUMENT.path
+            text_of(pieces, "prefix") + text_of(pieces, "line"),
+            text_of(pieces, "suffix"),
+            path=DOCUMENT.path,
         )
         served: list[int] = []
         for piece in render(served_layout, prompt):
@@ -103,11 +106,27 @@ def test_both_orders_occur_in_the_share_that_was_asked() -> None:
 
 def test_the_token_before_the_cursor_is_the_middles_as_serving_has_it() -> None:
     rules = replace(BARE, fim_share=1, middles=MiddleShares(1, 0, 0, 0), healed_share=1)
+    rules = replace(rules, line_share=0)
     prefixes = [text_of(pieces, "prefix") for pieces in made(rules)]
     whole = [text_of(pieces, "prefix") for pieces in made(replace(rules, healed_share=0))]
 
     assert prefixes == [text[: len(text) - len(healed_end(text))] for text in whole]
     assert prefixes != whole
+
+
+def test_the_cursors_line_stands_after_the_token_in_the_share_that_was_asked() -> None:
+    rules = replace(BARE, fim_share=1, spm_share=1, window=120, line_share=0.7)
+    lines = [
+        (text_of(pieces, "line"), pieces)
+        for pieces in made(replace(rules, middles=MiddleShares(1, 0, 0, 0)))
+        if text_of(pieces, "middle")
+    ]
+    with_line = [(line, pieces) for line, pieces in lines if line]
+
+    assert 0.2 < len(with_line) / len(lines) < 0.7
+    for line, pieces in with_line:
+        assert "\n" not in line
+        assert pieces[-4:-2] == (SpecialPiece("<|fim_middle|>"), TextPiece("line", line))
 
 
 def test_a_layout_of_one_order_gets_that_one() -> None:
