@@ -41,8 +41,12 @@ after(() => editor.stop());
 /** Choose from the menu of code actions at a place, and wait until VS Code shows the edit. */
 async function preview(line, column, title) {
   await window.goTo(line, column);
-  await window.press('Control+.');
-  await window.page.locator('.action-widget .monaco-list-row', { hasText: title }).first().click();
+  const row = window.page.locator('.action-widget .monaco-list-row', { hasText: title }).first();
+  await window.insist(`${title} in the menu`, row, async () => {
+    await window.press('Escape');
+    await window.press('Control+.');
+  });
+  await row.click();
   await window.page.locator('.bulk-edit-panel .monaco-list-row').first().waitFor();
   await window.shot(`preview-${title.source.replace(/\W+/g, '-')}`);
 }

@@ -16,6 +16,7 @@ export const { chromium } = createRequire(path.join(EDITORS, 'package.json'))('p
 export const PYTHON = process.env.CODELSP_PYTHON;
 export const ROOT = path.resolve(import.meta.dirname, '../../..');
 export const PATIENCE_MS = Number(process.env.CODELSP_PATIENCE_MS ?? 120_000);
+const SECOND_TRY_MS = 10_000;
 /** A file that tests type on in, or have the model write in. */
 export const SHELF = `class Shelf:
     def __init__(self, name, size):
@@ -172,12 +173,16 @@ export class Window {
 
   /** Open a file by its name, with whatever editor is made for it. */
   async choose(name) {
-    await this.page.keyboard.press('Control+p');
     const input = this.page.locator('.quick-input-widget input');
-    await input.waitFor();
-    await input.fill(name);
-    await this.page.locator('.quick-input-list .monaco-list-row', { hasText: name }).first().waitFor();
-    await this.page.keyboard.press('Enter');
+    const row = this.page.locator('.quick-input-list .monaco-list-row', { hasText: name }).first();
+    // The list is of the files that were there when it was opened.
+    await this.insist(`${name} in the list of files`, row, async () => {
+      await this.press('Escape');
+      await this.press('Control+p');
+      await input.waitFor();
+      await input.fill(name);
+    });
+    await this.press('Enter');
     await this.page.locator('.tab.active', { hasText: name }).waitFor();
   }
 
@@ -186,6 +191,14 @@ export class Window {
     await this.choose(name);
     await this.page.locator('.editor-instance .view-lines').first().waitFor();
     await this.page.locator('.editor-instance .monaco-editor.focused').first().waitFor();
+  }
+
+  /** Do this until what it brings is there, as a person does whom a busy machine has not heard. */
+  async insist(what, wanted, action) {
+    await until(async () => {
+      await action();
+      return wanted.waitFor({ timeout: SECOND_TRY_MS }).then(() => true, () => false);
+    }, what, this);
   }
 
   /** Choose from the menu of the status bar item. */

@@ -4,7 +4,7 @@ import assert from 'node:assert/strict';
 import path from 'node:path';
 import { afterEach, test } from 'node:test';
 
-import { Editor, median, noteFigure, SHELF } from './harness.mjs';
+import { Editor, median, noteFigure, SHELF, until } from './harness.mjs';
 
 const TYPED = '        self.books.append(book)\n\n    def remove(self, book):\n';
 const LATENCY_BUDGET_MS = 150;
@@ -44,12 +44,28 @@ async function latencies(window, text) {
     globalThis.samples = samples;
   });
   for (const letter of text) {
-    await window.press('Escape');
-    await window.awaitGhost((ghost) => ghost === '');
+    // What is answered late is shown after the first one.
+    await until(async () => {
+      await window.press('Escape');
+      return (await window.ghost()) === '';
+    }, 'nothing in gray', window);
     await window.press(letter === '\n' ? 'Enter' : letter === ' ' ? 'Space' : letter);
     await window.page.waitForTimeout(300); // A person's pace, and time for the answer to come.
   }
   return window.page.evaluate(() => globalThis.samples);
+}
+
+/** Type, and type the last letter anew if its answer came too late to be shown. */
+async function typeUntilGhost(window) {
+  await window.type('        self.');
+  const ghost = window.page.locator('.ghost-text-decoration, .ghost-text-decoration-preview').first();
+  let keys = ['b'];
+  await window.insist('ghost text', ghost, async () => {
+    for (const key of keys) {
+      await window.press(key);
+    }
+    keys = ['Backspace', 'b'];
+  });
 }
 
 /** The median of the latencies in a file, from its end on. */
@@ -84,8 +100,7 @@ test('from nothing to the first ghost text, with one click', { timeout: 600_000 
   await window.open('shelf.py');
   await window.press('Control+End');
   await window.awaitStatus(/codelsp-/, 400_000);
-  await window.type('        self.b');
-  await window.awaitGhost();
+  await typeUntilGhost(window);
 
   const seconds = (Date.now() - began) / 1000;
   noteFigure('VS Code, from the click to the first ghost text, server to be installed', `${seconds.toFixed(0)} s`);
@@ -100,8 +115,7 @@ test('two windows, one engine; and how soon after a key ghost text is there, bey
     window = await editor.window(name);
     await window.awaitStatus(/codelsp-/);
     await window.press('Control+End');
-    await window.type('        self.b');
-    await window.awaitGhost();
+    await typeUntilGhost(window);
     await window.shot(`real-${name}`);
   }
   assert.equal(editor.serverPids('--stdio').filter((pid) => editor.isPython(pid)).length, 2);
