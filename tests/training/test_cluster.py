@@ -150,3 +150,22 @@ def test_two_processes_at_once_build_the_same_corpus(tmp_path: Path) -> None:
     corpus_executor(piped, "local", 3).run()
 
     assert _texts(piped.output) == _texts(plan.output)
+
+
+@pytest.mark.slow
+# A warning that is raised in datatrove's thread is lost, and its executor waits for good.
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")
+def test_ray_workers_build_the_corpus(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    ray = pytest.importorskip("ray", reason="Ray is not installed")
+    # Its workers are started by its own processes, which must find this checkout, too.
+    monkeypatch.setenv("PYTHONPATH", os.pathsep.join(filter(None, sys.path)))
+    plan = _plan(tmp_path)
+    build_corpus(plan)
+    piped = replace(plan, output=tmp_path / "piped")
+    ray.init(num_cpus=2, include_dashboard=False, log_to_driver=False)
+    try:
+        corpus_executor(piped, "ray", 2, {"mem_per_cpu_gb": 0.2}).run()
+    finally:
+        ray.shutdown()
+
+    assert _texts(piped.output) == _texts(plan.output)
