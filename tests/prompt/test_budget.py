@@ -110,6 +110,17 @@ def test_the_far_end_of_the_suffix_goes_before_the_prefix() -> None:
     assert [each.piece for each in kept_of("suffix", pieces, kept)] == [2, 3, 4]
 
 
+def test_the_cursors_line_is_kept_longer_than_all_above_it() -> None:
+    pieces, lengths = prompt_of(prefix=[50] * 20, suffix=[50] * 20)
+    pieces, lengths = [*pieces, TextPiece("line", "l")], [*lengths, 12]
+
+    for room in range(len(QWEN) + 1 + 40, 2000, 37):
+        kept = clip(pieces, lengths, room, neighbor_room=0)
+
+        assert sum(each.end - each.start for each in kept) <= room
+        assert kept_of("line", pieces, kept) == [Kept(len(pieces) - 1, 0, 12)]
+
+
 def test_a_short_prefix_leaves_its_room_to_the_suffix() -> None:
     pieces, lengths = prompt_of([10], [50] * 8)
 
