@@ -35,7 +35,7 @@ if TYPE_CHECKING:
     from codelsp.prompt.budget import Kept
     from codelsp.prompt.fim import FimLayout
 
-__all__ = ["PromptBudget", "as_text", "assemble", "plan_prompt"]
+__all__ = ["PromptBudget", "as_text", "assemble", "in_blocks", "plan_prompt"]
 
 _CHARS_PER_TOKEN = 3
 """A low estimate for code, so that a text prompt does not outgrow the model's context."""
@@ -70,7 +70,7 @@ def plan_prompt(context: CompletionContext, layout: FimLayout, *, heal: bool) ->
         ),
     )
     pieces = render(layout, texts)
-    return PromptPlan(tuple(_in_blocks(pieces, layout)), layout, healed)
+    return PromptPlan(in_blocks(pieces, layout), layout, healed)
 
 
 def assemble(
@@ -175,7 +175,12 @@ def _as_models_read(text: str) -> str:
     return text if text.isascii() else _LONE_SURROGATE.sub("\ufffd", text)
 
 
-def _in_blocks(pieces: Iterable[Piece], layout: FimLayout) -> Iterator[Piece]:
+def in_blocks(pieces: Iterable[Piece], layout: FimLayout) -> tuple[Piece, ...]:
+    """Return ``pieces`` with long texts in blocks, where the layout's tokenizer allows it."""
+    return tuple(_blocks(pieces, layout))
+
+
+def _blocks(pieces: Iterable[Piece], layout: FimLayout) -> Iterator[Piece]:
     for piece in pieces:
         if isinstance(piece, SpecialPiece) or layout.spaces_pieces:
             yield piece

@@ -10,18 +10,13 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from codelsp.context.completion_context import Neighbor
-from codelsp.prompt.blocks import blocks_from_end, blocks_from_start
 from codelsp.prompt.budget import PromptBudget
-from codelsp.prompt.build import assemble
+from codelsp.prompt.build import assemble, in_blocks
 from codelsp.prompt.fim import PromptText, choose_layout, render
 from codelsp.prompt.prompt import PromptPlan, TextPiece
 from codelsp.torch_engine.fields import RequestError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-    from codelsp.prompt.fim import FimLayout
-    from codelsp.prompt.prompt import Piece
     from codelsp.torch_engine.vocabulary import Vocabulary
 
 _NOT_IMPLEMENTED = 501
@@ -61,7 +56,7 @@ def infill_prompt(texts: InfillTexts, vocabulary: Vocabulary, room: int) -> tupl
             Neighbor(path=path, text=text, score=1.0) for path, text in texts.extra if text
         ),
     )
-    pieces = tuple(_in_blocks(render(layout, prompt_text), layout))
+    pieces = in_blocks(render(layout, prompt_text), layout)
     plan = PromptPlan(pieces, layout, "")
     ids = [
         tuple(vocabulary.encoded(piece.text)) for piece in pieces if isinstance(piece, TextPiece)
@@ -75,15 +70,3 @@ def infill_prompt(texts: InfillTexts, vocabulary: Vocabulary, room: int) -> tupl
     )
     assert not isinstance(prompt.ids_or_text, str)  # noqa: S101
     return tuple(prompt.ids_or_text)
-
-
-def _in_blocks(pieces: tuple[Piece, ...], layout: FimLayout) -> Iterator[Piece]:
-    for piece in pieces:
-        if not isinstance(piece, TextPiece) or layout.spaces_pieces:
-            yield piece
-        elif piece.role == "prefix":
-            yield from (TextPiece("prefix", block) for block in blocks_from_start(piece.text))
-        elif piece.role == "suffix":
-            yield from (TextPiece("suffix", block) for block in blocks_from_end(piece.text))
-        else:
-            yield piece
