@@ -9,10 +9,11 @@ import shutil
 from typing import TYPE_CHECKING
 
 import torch
-from safetensors.torch import load_file, save_file
+from safetensors.torch import load_file
 
 from codelsp.errors import CheckpointError
 from codelsp.training.checkpoint import read_state
+from codelsp.training.tensor_files import write_tensors
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -44,6 +45,6 @@ def average(checkpoints: Sequence[Path], output: Path, dtype: torch.dtype = torc
             mean[name] = mean[name] + share if name in mean else share
     output.mkdir(parents=True, exist_ok=True)
     rounded = {name: tensor.to(dtype).contiguous() for name, tensor in mean.items()}
-    save_file(rounded, output / "model.safetensors", metadata={"format": "pt"})
+    write_tensors(output / "model.safetensors", rounded)
     for name in ("config.json", "tokenizer.json"):
         shutil.copyfile(checkpoints[-1] / name, output / name)

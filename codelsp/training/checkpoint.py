@@ -17,9 +17,10 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 from safetensors import SafetensorError
-from safetensors.torch import load_file, save_file
+from safetensors.torch import load_file
 
 from codelsp.errors import CheckpointError
+from codelsp.training.tensor_files import write_tensors
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -75,10 +76,10 @@ def save_checkpoint(
         weights = {
             name: tensor.detach().cpu().contiguous() for name, tensor in _own_tensors(model).items()
         }
-        save_file(weights, part / "model.safetensors", metadata={"format": "pt"})
+        write_tensors(part / "model.safetensors", weights)
         tensors = {name: tensor.cpu() for name, tensor in optimizer.state().items()}
         tensors[_RANDOM] = torch.get_rng_state()
-        save_file(tensors, part / "optimizer.safetensors")
+        write_tensors(part / "optimizer.safetensors", tensors)
         model.config.save_pretrained(part)
         shutil.copyfile(tokenizer, part / "tokenizer.json")
         (part / "state.json").write_text(json.dumps(asdict(state), indent=1), encoding="utf-8")

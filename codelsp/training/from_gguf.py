@@ -10,10 +10,10 @@ import shutil
 from typing import TYPE_CHECKING
 
 import torch
-from safetensors.torch import save_file
 
 from codelsp.errors import ModelFileError
 from codelsp.model_store.gguf_header import read_header
+from codelsp.training.tensor_files import write_tensors
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -55,7 +55,7 @@ def unpack_gguf(file: Path, destination: Path) -> Path:
     unfinished.mkdir(parents=True)
     # By hand: to transformers the model is quantized still, and not to be saved.
     weights = {name: weight.detach().contiguous() for name, weight in model.named_parameters()}
-    save_file(weights, unfinished / "model.safetensors", metadata={"format": "pt"})
+    write_tensors(unfinished / "model.safetensors", weights)
     _config(header).save_pretrained(unfinished)
     shutil.copyfile(tokenizer, unfinished / _TOKENIZER)
     unfinished.replace(destination)

@@ -14,9 +14,10 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
-from safetensors.torch import load, load_file, save, save_file
+from safetensors.torch import load, load_file, save
 
 from codelsp.errors import CheckpointError
+from codelsp.training.tensor_files import write_tensors
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -67,7 +68,7 @@ def unpack(pieces: Path, output: Path) -> None:
         n = int(np.prod(shape))
         weights[name] = flat[start : start + n].reshape(shape).clone()
         start += n
-    save_file(weights, output / "model.safetensors", metadata={"format": "pt"})
+    write_tensors(output / "model.safetensors", weights)
     for name, tensor in files.items():
         (output / name.removeprefix("file:")).write_bytes(bytes(tensor.numpy()))
 

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 from safetensors import SafetensorError
-from safetensors.torch import load_file, save_file
+from safetensors.torch import load_file
 
 from codelsp.errors import ModelFileError
 from codelsp.training.average import average
@@ -25,6 +25,7 @@ from codelsp.training.disk import room_for
 from codelsp.training.export import Credits, export_gguf
 from codelsp.training.gguf_vocabulary import read_json
 from codelsp.training.gguf_weights import Precision, weight_files
+from codelsp.training.tensor_files import write_tensors
 from codelsp.training.tokenizer import END_TOKEN, PAD_TOKEN
 
 if TYPE_CHECKING:
@@ -112,7 +113,7 @@ def _model_in(source: Path, scratch: Path, last: int) -> Path:
 def _write_folder(model: Path, made: Path, wanted: Release) -> None:
     config = read_json(model / "config.json")
     weights = _rounded(_weights_of(model), _DTYPES[wanted.dtype])
-    save_file(weights, made / "model.safetensors", metadata={"format": "pt"})
+    write_tensors(made / "model.safetensors", weights)
     config["dtype"] = _CONFIG_NAMES[wanted.dtype]
     config.pop("torch_dtype", None)  # its older name
     _write_json(made / "config.json", config)

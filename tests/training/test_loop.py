@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 import torch
-from safetensors.torch import load_file, save_file
+from safetensors.torch import load_file
 
 from codelsp.errors import CheckpointError, CorpusError, TrainingError
 from codelsp.training import checkpoint as checkpoints
@@ -24,6 +24,7 @@ from codelsp.training.checkpoint import checkpoints_in, read_state
 from codelsp.training.loop import Run
 from codelsp.training.recipe import DataPhase, Recipe, read_recipe
 from codelsp.training.session import Limits
+from codelsp.training.tensor_files import write_tensors
 from codelsp.training.tokenizer import load_tokenizer
 from tests.training.material import steps_of
 
@@ -158,7 +159,7 @@ def test_rows_whose_split_leaks_are_refused(recipe: Recipe, tmp_path: Path) -> N
 def test_a_full_disk_costs_a_checkpoint_and_not_the_run(
     recipe: Recipe, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    real = save_file
+    real = write_tensors
     n_calls = 0
 
     def full_for_a_while(*arguments: object, **named: object) -> None:
@@ -168,7 +169,7 @@ def test_a_full_disk_costs_a_checkpoint_and_not_the_run(
             raise OSError(errno.ENOSPC, "No space left on device")
         real(*arguments, **named)  # type: ignore[arg-type]  # passed through
 
-    monkeypatch.setattr(checkpoints, "save_file", full_for_a_while)
+    monkeypatch.setattr(checkpoints, "write_tensors", full_for_a_while)
     notes = Notes()
     state = Run(recipe, tmp_path / "run", [notes]).train(Limits(steps=5))
 
