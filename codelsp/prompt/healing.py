@@ -32,7 +32,7 @@ def healed_end(prefix: str) -> str:
 
     Nothing before the last line start is ever taken.
     """
-    line = prefix[max(prefix.rfind("\n"), prefix.rfind("\r")) + 1 :][-64:]
+    line = _last_line(prefix)[-64:]
     if not line:
         return ""
     healed = _word_end(line) or _punctuation_end(line) or _space_end(line)
@@ -45,11 +45,15 @@ def line_so_far(prefix: str) -> str:
     The indentation is not part of it, save for its last character: that one is in a token with the
     first word.  Empty where there is nothing but indentation, and in lines of great length.
     """
-    line = prefix[max(prefix.rfind("\n"), prefix.rfind("\r")) + 1 :]
+    line = _last_line(prefix)
     text = line.lstrip(" \t")
     if not text or len(text) > _MAX_LINE:
         return ""
     return line[len(line) - len(text) - 1 :] if len(text) < len(line) else line
+
+
+def _last_line(prefix: str) -> str:
+    return prefix[max(prefix.rfind("\n"), prefix.rfind("\r")) + 1 :]
 
 
 def _word_end(line: str) -> str:

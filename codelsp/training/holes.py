@@ -94,9 +94,9 @@ def read_holes(file: Path, n: int) -> list[Hole]:
 
 
 def fill(
-    model: PreTrainedModel, tokenizer: Tokenizer, holes: list[Hole], order: Order
+    model: PreTrainedModel, tokenizer: Tokenizer, holes: list[Hole], order: Order | None
 ) -> HolesFilled:
-    """Fill ``holes`` greedily in one order.
+    """Fill ``holes`` greedily in one order; None is the layout's own.
 
     Without any, nothing is asked of the tokenizer: a model tuned on plain text has no holes.
     """

@@ -11,7 +11,6 @@ import torch
 from codelsp.prompt.layout import Order
 from codelsp.training.holes import fill
 from codelsp.training.objective import as_read
-from codelsp.training.tokenizer import trained_layout
 
 if TYPE_CHECKING:
     from tokenizers import Tokenizer
@@ -69,9 +68,7 @@ class Validator:
         for start in range(0, len(batch), self.rows_at_once):
             with machine.autocast():
                 self._add(model, batch[start : start + self.rows_at_once], sums)
-        layout = trained_layout(self.tokenizer) if self.holes else None
-        orders = (layout.order if layout else Order.SPM, Order.PSM)
-        spm, psm = (fill(model, self.tokenizer, self.holes, order) for order in orders)
+        spm, psm = (fill(model, self.tokenizer, self.holes, order) for order in (None, Order.PSM))
         model.train()
         return ValidationReport(
             nats_per_token=sums.nats / max(1, sums.n_tokens),
