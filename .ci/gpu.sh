@@ -13,7 +13,7 @@ out=${1:?where to write the figures}
 dry=${2:-}
 python=${PYTHON:-python3}
 mkdir -p "$out"
-export PYTHONPATH=$PWD HF_HUB_OFFLINE=1
+export PYTHONPATH=$PWD${PYTHONPATH:+:$PYTHONPATH} HF_HUB_OFFLINE=1
 
 "$python" - "$out/gpu.json" "$dry" <<'PYTHON'
 import json
@@ -36,5 +36,7 @@ file.write_text(json.dumps(described, indent=2) + "\n", "utf-8")
 print(json.dumps(described, indent=2))
 PYTHON
 
-"$python" -m pytest -q -p no:cacheprovider tests/torch_engine/test_cuda_graphs.py -rs 2>&1 |
+# The project's settings of pytest name plugins that need not be there.
+"$python" -m pytest -q -p no:cacheprovider -c /dev/null --rootdir . \
+  tests/torch_engine/test_cuda_graphs.py -rs 2>&1 |
   tee "$out/tests.txt"

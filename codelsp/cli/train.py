@@ -40,6 +40,9 @@ def prepare(
     max_tokens: Annotated[int | None, typer.Option(help="Stop after so many tokens.")] = None,
     rules: Annotated[Path | None, typer.Option(help="JSON file of example rules.")] = None,
     workers: Annotated[int, typer.Option(min=1, help="Processes.")] = 1,
+    languages: Annotated[
+        str, typer.Option(help="Language ids, separated by commas; all if none are named.")
+    ] = "",
 ) -> None:
     """Turn both sides of a corpus into rows of token ids, with holes to fill."""
     from rich.console import Console
@@ -52,6 +55,7 @@ def prepare(
 
     manifest = load_manifest(corpus)
     console = Console(stderr=True)
+    wanted = frozenset(languages.split(",")) if languages else None
     for side in ("train", "validation") if manifest.validation_shards else ("train",):
         plan = PreparePlan(
             corpus,
@@ -64,6 +68,7 @@ def prepare(
             part if side == "train" else (0.0, 1.0),
             max_tokens,
             workers,
+            wanted,
         )
         with Progress(console=console) as bar:
             task = bar.add_task(f"{side} rows", total=None)
@@ -73,7 +78,9 @@ def prepare(
             f"{side}: {made.n_rows:,} rows of {context} tokens, {made.n_tokens:,} tokens, "
             f"{filled:.1%} filled; {made.kinds}"
         )
-    n_holes = write_holes(documents_of(corpus, manifest.validation_shards), output / FILE)
+    held_out = documents_of(corpus, manifest.validation_shards)
+    own = (document for document in held_out if wanted is None or document.language in wanted)
+    n_holes = write_holes(own, output / FILE)
     console.print(f"{n_holes} holes to look at while training")
 
 

@@ -145,7 +145,8 @@ def gpu_figures(vocabulary: Vocabulary, *, is_dry: bool = False) -> dict[str, fl
 
     device = "cpu" if is_dry else "cuda"
     shape = {**QWEN_1_5B_SHAPE, **_DRY_SHAPE} if is_dry else QWEN_1_5B_SHAPE
-    model = _random("qwen2", shape, torch.bfloat16).to(device)
+    with torch.device(device):
+        model = _random("qwen2", shape, torch.bfloat16)
     lean = lean_runner_of(model, is_int8=False)
     n_bytes = sum(each.nbytes for each in model.parameters())
     decoder = Decoder({"": GraphedRunner(lean)}, vocabulary, DecoderPlan(2048, 10**9, 2048, 0))

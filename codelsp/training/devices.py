@@ -62,6 +62,12 @@ class Machine:
         """Whether this process is the one that writes files and reports."""
         return self.rank == 0
 
+    @property
+    def compiles(self) -> bool:
+        """Whether a learner is compiled here, which its first pass waits for."""
+        is_cuda: bool = self.device.type == "cuda"
+        return is_cuda
+
     def wrapped(self, learner: nn.Module) -> nn.Module:
         """Return ``learner`` on its device, compiled on CUDA, in step with the other processes.
 
@@ -70,7 +76,7 @@ class Machine:
         learner.to(self.device)
         if self.n_processes > 1:
             learner = cast("nn.Module", self._accelerator.prepare(learner))
-        if self.device.type == "cuda":
+        if self.compiles:
             learner.compile()
         return learner
 

@@ -116,6 +116,8 @@ class Run:
         flops = flops_per_token(self.model, self._phases[self.state.phase].context)
         peak = self._machine.peak_flops()
         clock = Clock(self._recipe, self.state.seconds, limits)
+        if self._machine.compiles and not self._has_ended():
+            self._warm_up()
         first_step = self.state.step
         while not self._has_ended() and not clock.is_over(self.state.step - first_step):
             before = time.monotonic()
@@ -129,6 +131,17 @@ class Run:
                 break
         if self.state.step > first_step:
             self._end_session()
+
+    def _warm_up(self) -> None:
+        """Go forward and back once and learn nothing.
+
+        That compiles, for up to a minute, which a schedule by the clock would take for training.
+        """
+        rows = self._phases[self.state.phase].batch(self.state.row, self._recipe.batch.micro_rows)
+        with self._machine.autocast():
+            weighted, _ = self._learner(torch.from_numpy(rows).to(self._machine.device))
+        weighted.backward()
+        self._optimizer.clear()
 
     def _end_session(self) -> None:
         """Save, and measure unless someone is waiting; the end of a run may be its best place."""

@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 _CHUNK = 8_192
 """Tokens whose logits are held at once."""
 _CHANGES_OF_LOGITS = ("logits_scaling", "logit_scale", "final_logit_softcapping")
+_OWN, _CAUSAL = "qwen3", "full_attention"
+"""The family of `new_model`, and transformers' name of attention to everything before."""
 _SMALLEST = 1e-38
 """The smallest probability whose logarithm is taken."""
 
@@ -62,6 +64,7 @@ class Learner(nn.Module):
         self.model = model
         self._objective = objective
         self._has_plain_head = has_plain_head(model)
+        self._mask = _mask_of(model)
 
     def forward(self, rows: Tensor) -> tuple[Tensor, Tensor]:
         """Return the summed weighted loss of ``rows`` (batch, time + 1), and the summed nats.
@@ -72,15 +75,26 @@ class Learner(nn.Module):
         targets = rows[:, 1:].reshape(-1)  # (batch x time,)
         ids = as_read(rows[:, :-1])
         if not self._has_plain_head:
-            logits = self.model(input_ids=ids, use_cache=False).logits
+            logits = self.model(input_ids=ids, attention_mask=self._mask, use_cache=False).logits
             return _loss_of(logits.flatten(0, 1).float(), targets, self._objective)
-        answer = self.model.base_model(input_ids=ids, use_cache=False)
+        answer = self.model.base_model(input_ids=ids, attention_mask=self._mask, use_cache=False)
         hidden = answer.last_hidden_state.flatten(0, 1)  # (batch x time, width)
         head = self.model.get_output_embeddings().weight  # type: ignore[no-untyped-call]
         weighted, nats = _HeadLoss.apply(  # type: ignore[no-untyped-call]  # torch's own gap
             hidden, head, targets, self._objective
         )
         return weighted, nats
+
+
+def _mask_of(model: PreTrainedModel) -> dict[str, None] | None:
+    """Return what keeps transformers from making a mask of its own for rows without padding.
+
+    When it is compiled it makes a matrix that says no more than "causal", and attention then has
+    none of its fast kernels.  Only our own family is known to take the word for it.
+    """
+    config = model.config
+    kinds = set(getattr(config, "layer_types", None) or ())
+    return {_CAUSAL: None} if config.model_type == _OWN and kinds == {_CAUSAL} else None
 
 
 def has_plain_head(model: PreTrainedModel) -> bool:

@@ -64,6 +64,8 @@ class PreparePlan:
     """Which part of the corpus's documents; parts that do not overlap share no document."""
     max_tokens: int | None = None
     workers: int = 1
+    languages: frozenset[str] | None = None
+    """Of the documents that are taken; None takes them all."""
 
 
 def prepare(
@@ -94,7 +96,7 @@ def _prepared(plan: PreparePlan, told: Callable[[int, int], None]) -> RowsDescri
     try:
         n_rows = _write_rows(encoded, plan, part, special[PAD_TOKEN], id_bytes)
         if n_rows == 0:
-            raise TrainingError(f"the {plan.side} side of {plan.corpus} has no document")
+            raise TrainingError(f"the {plan.side} side of {plan.corpus} has no such document")
         part.replace(plan.output / f"{plan.side}.ids")
     finally:
         part.unlink(missing_ok=True)
@@ -141,9 +143,11 @@ def _of_side(documents: Iterator[Document], side: Side, own: set[str]) -> Iterat
 
 
 def _drawn(documents: Iterator[Document], plan: PreparePlan) -> Iterator[Document]:
-    """Yield the documents of the plan's part: a draw by name, the same for every seed."""
+    """Yield the documents of the plan's part and languages: a draw by name, whatever the seed."""
     low, high = plan.part
     for document in documents:
+        if plan.languages is not None and document.language not in plan.languages:
+            continue
         name = f"{document.repository}/{document.path}".encode("utf-8", "surrogatepass")
         if low <= crc32(name) / 2**32 < high:
             yield document

@@ -15,23 +15,25 @@ from codelsp.training.model import load_model
 from codelsp.training.pieces import unpack
 from tests.training.material import steps_of
 
-SCRIPT = Path(__file__).parents[2] / "models" / "recipes" / "codelsp-m-gpu.sh"
+SCRIPT = Path(__file__).parents[2] / "models" / "recipes" / "gpu.sh"
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(600)  # five starts of Python with torch
+@pytest.mark.timeout(600)  # six starts of Python with torch
 @pytest.mark.skipif(os.name == "nt" or shutil.which("bash") is None, reason="a script of bash")
+@pytest.mark.parametrize("model", ["s", "m"])
 def test_a_model_is_trained_in_two_visits_and_brought_home_in_pieces(
-    corpus: Path, tokenizer_file: Path, tmp_path: Path
+    model: str, corpus: Path, tokenizer_file: Path, tmp_path: Path
 ) -> None:
-    carried = tmp_path / "carried"
-    shutil.copytree(corpus, carried, ignore=shutil.ignore_patterns("staged"))
-    shutil.copyfile(tokenizer_file, carried / "tokenizer-16k.json")
+    pytest.importorskip("pyppmd")
+    tokenizer = tmp_path / f"tokenizer-{model}.json"
+    shutil.copyfile(tokenizer_file, tokenizer)
     settings = {
-        "CARRIED": carried,
+        "CARRIED": tmp_path / "carried",
         "WORK": tmp_path / "work",
         "OUT": tmp_path / "out",
         "PYTHON": sys.executable,
+        "MODEL": model,
         "SIZE": "tiny",
         "CONTEXT": 96,
         "PASSES": 1,
@@ -39,13 +41,14 @@ def test_a_model_is_trained_in_two_visits_and_brought_home_in_pieces(
         "SECONDS_A_VISIT": 1,
     }
     environment = {**os.environ, **{name: str(value) for name, value in settings.items()}}
-    for visit in ("take", "prepare", "train", "train", "pack"):
+    load = ("load", str(corpus), str(tokenizer), str(settings["CARRIED"]))
+    for visit in (load, ("take",), ("prepare",), ("train",), ("train",), ("pack",)):
         done = subprocess.run(  # noqa: PLW1510  judged below
-            ["bash", str(SCRIPT), visit], env=environment, capture_output=True, text=True
+            ["bash", str(SCRIPT), *visit], env=environment, capture_output=True, text=True
         )
         assert done.returncode == 0, done.stderr
 
-    steps = steps_of(tmp_path / "work" / "run")
+    steps = steps_of(tmp_path / "work" / f"run-{model}")
     assert [step["step"] for step in steps] == list(range(1, len(steps) + 1))
     assert len(steps) >= 2
     assert json.loads((tmp_path / "out" / "pieces.json").read_text())

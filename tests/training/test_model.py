@@ -46,6 +46,22 @@ def test_operations_are_six_for_each_parameter_and_the_attention() -> None:
     assert flops_per_token(model, 100) == 6 * n_parameters(model) + 12 * 2 * 64 * 50
 
 
+@pytest.mark.filterwarnings("ignore:.*should not be instantiated:DeprecationWarning")  # torch's
+def test_a_compiled_model_attends_without_a_mask_that_fast_kernels_cannot_take() -> None:
+    learner = Learner(tiny(), OBJECTIVE)  # type: ignore[arg-type]  # a causal LM
+
+    explained = torch._dynamo.explain(learner)(some_rows())
+
+    calls = [
+        node.kwargs
+        for graph in explained.graphs
+        for node in graph.graph.nodes
+        if "scaled_dot_product_attention" in str(node.target)
+    ]
+    assert len(calls) == SHAPES["tiny"].layers
+    assert all(call["attn_mask"] is None and call["is_causal"] for call in calls)
+
+
 def test_loss_and_gradients_are_those_of_the_plain_formula() -> None:
     model, rows = tiny(), some_rows()
     targets = rows[:, 1:].reshape(-1)

@@ -48,6 +48,19 @@ def test_a_long_matrix_loses_nothing_by_steps_on_a_small_square(shape: tuple[int
     assert (orthogonalized(matrix, torch.float32) - exact).abs().max() < 2e-4
 
 
+@pytest.mark.parametrize("shape", [(48, 16), (16, 48), (24, 24)])
+def test_matrices_of_one_shape_are_orthogonalized_together_as_they_are_alone(
+    shape: tuple[int, int],
+) -> None:
+    torch.manual_seed(6)
+    matrices = torch.randn(3, *shape) * torch.tensor([0.01, 1.0, 30.0])[:, None, None]
+
+    together = orthogonalized(matrices, torch.float32)
+
+    for matrix, found in zip(matrices, together, strict=True):
+        assert (found - orthogonalized(matrix, torch.float32)).abs().max() < 1e-4
+
+
 @pytest.mark.parametrize(
     ("is_supported", "expected"), [(False, torch.float32), (True, torch.bfloat16)]
 )

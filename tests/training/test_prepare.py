@@ -62,6 +62,19 @@ def test_parts_cover_the_documents_and_share_none(
     assert [made.n_documents for made in found] == [n_documents // 2, (n_documents + 1) // 2]
 
 
+def test_rows_of_one_language_are_made_from_its_files_alone(
+    corpus: Path, tokenizer_file: Path, tmp_path: Path
+) -> None:
+    made = prepare(
+        plan_of(corpus, tokenizer_file, tmp_path / "python", languages=frozenset({"python"}))
+    )
+
+    of_python = [d for d in documents_of(corpus, _shards(corpus)) if d.language == "python"]
+    assert made.n_documents == len(of_python) > 0
+    with pytest.raises(TrainingError, match="no such document"):
+        prepare(plan_of(corpus, tokenizer_file, tmp_path / "go", languages=frozenset({"go"})))
+
+
 def _shards(corpus: Path) -> list[str]:
     return load_manifest(corpus).train_shards
 
@@ -88,7 +101,7 @@ def test_a_torn_file_of_rows_is_refused(corpus: Path, tokenizer_file: Path, tmp_
 def test_a_side_without_documents_is_an_error(
     corpus: Path, tokenizer_file: Path, tmp_path: Path
 ) -> None:
-    with pytest.raises(TrainingError, match="no document"):
+    with pytest.raises(TrainingError, match="no such document"):
         prepare(plan_of(corpus, tokenizer_file, tmp_path, part=(0.0, 0.0)))
 
 
