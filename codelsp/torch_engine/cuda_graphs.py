@@ -10,15 +10,19 @@ Where there is no CUDA, steps run as they are: the same code, which is how it is
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 import torch
+from torch.nn import functional
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from torch import Tensor
 
     from codelsp.torch_engine.kv_cache import KvCache
-    from codelsp.torch_engine.lean_runner import LeanRunner
+    from codelsp.torch_engine.lean_runner import LeanLayer, LeanRunner
 
 _SMALLEST_BUCKET = 512
 _MOST_TOKENS = 9
@@ -37,6 +41,8 @@ class _Step:
     keys: list[Tensor]
     """By layer, (rows, key heads, bucket, head_dim), as the values."""
     values: list[Tensor]
+    is_fused: bool = False
+    """Whether a compiler has joined what lies between the products."""
     logits: Tensor | None = None
     graph: torch.cuda.CUDAGraph | None = None
     owner: KvCache | None = None
@@ -49,6 +55,8 @@ class GraphedRunner:
     """A ``Runner`` that decodes by graphs, and reads prompts as ``lean`` does."""
 
     lean: LeanRunner
+    attend: Callable[..., Tensor] = functional.scaled_dot_product_attention
+    fuses: bool = False
     _steps: dict[tuple[int, int, int], _Step] = field(default_factory=dict)
     _pool: Any = None
 
@@ -109,14 +117,35 @@ class GraphedRunner:
         mask = torch.zeros(hidden.shape, device=self.device, dtype=self.lean.dtype)
         mask = mask.masked_fill(hidden, -torch.inf).repeat(self.lean.shared_heads, 1)
 
-        def append(layer: int, keys: Tensor, values: Tensor) -> tuple[Tensor, Tensor]:
-            step.keys[layer].index_copy_(2, step.places, keys)
-            step.values[layer].index_copy_(2, step.places, values)
-            return step.keys[layer], step.values[layer]
+        cos, sin = cos[step.places], sin[step.places]
+        rows = self.lean.embedded(step.ids)
+        through = self._fused if step.is_fused else self._through
+        for layer, keys, values in zip(self.lean.layers, step.keys, step.values, strict=True):
+            rows = through(layer, rows, cos, sin, step.places, mask, keys, values)
+        return self.lean.scores(rows, step.ids.shape[1])
 
-        return self.lean.compute(
-            step.ids, cos[step.places], sin[step.places], append, mask, step.ids.shape[1]
-        )
+    def _through(  # noqa: PLR0913, PLR0917  # the whole of a layer's surroundings
+        self,
+        layer: LeanLayer,
+        rows: Tensor,
+        cos: Tensor,
+        sin: Tensor,
+        places: Tensor,
+        mask: Tensor,
+        keys: Tensor,
+        values: Tensor,
+    ) -> Tensor:
+        def append(new_keys: Tensor, new_values: Tensor) -> tuple[Tensor, Tensor]:
+            keys.index_copy_(2, places, new_keys)
+            values.index_copy_(2, places, new_values)
+            return keys, values
+
+        return self.lean.through(layer, rows, cos, sin, append, mask, self.attend)
+
+    @cached_property
+    def _fused(self) -> Callable[..., Tensor]:
+        """``_through``, with what lies between its products in few kernels."""
+        return torch.compile(self._through)
 
     def _made(self, n_rows: int, time: int, bucket: int) -> _Step:
         heads, head_dim = self.lean.kv_shape
@@ -134,6 +163,7 @@ class GraphedRunner:
             buffers(),
             buffers(),
         )
+        step.is_fused = self.fuses and time == 1 and n_rows == 1
         if self.device.type == "cuda":
             self._capture(step)
         return step
@@ -173,6 +203,18 @@ class GraphedRunner:
             for layer, (keys, values) in enumerate(zip(step.keys, step.values, strict=True)):
                 cache.append(layer, keys[:, :, start:end], values[:, :, start:end])
             cache.advance(end - start)
+
+
+def by_products(
+    queries: Tensor, keys: Tensor, values: Tensor, attn_mask: Tensor, scale: float
+) -> Tensor:
+    """Return what torch's attention does, by two products.
+
+    For one token its kernels are as many programs as there are key heads, two for many a model,
+    and leave the rest of a GPU idle.
+    """
+    scores = torch.matmul(queries, keys.mT) * scale + attn_mask
+    return torch.matmul(torch.softmax(scores.float(), -1).to(values.dtype), values)
 
 
 def _bucket(n_tokens: int) -> int:

@@ -11,6 +11,7 @@ Gemma, StarCoder2.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import torch
@@ -25,6 +26,9 @@ if TYPE_CHECKING:
     from torch import Tensor
 
     Append = Callable[[int, Tensor, Tensor], tuple[Tensor, Tensor]]
+    AppendToLayer = Callable[[Tensor, Tensor], tuple[Tensor, Tensor]]
+    Attend = Callable[..., Tensor]
+    """Queries, keys, values, ``attn_mask`` and ``scale``, as torch's own attention has them."""
     Step = Callable[[Tensor], Tensor]
 
 _FAMILIES = ("llama", "qwen2", "qwen3", "mistral", "granite", "gemma", "starcoder2")
@@ -173,27 +177,46 @@ class LeanRunner:
         Returns:
             (batch, n_last, vocabulary), in 32 bits.
         """
-        rows = functional.embedding(ids, self.embedding)  # (batch, time, width)
-        if self.embedding_scale is not None:
-            rows = rows * self.embedding_scale
-        cos, sin = cos[:, None], sin[:, None]  # (time, 1, head_dim)
+        rows = self.embedded(ids)
         for index, layer in enumerate(self.layers):
-            rows = self._attended(index, layer, rows, cos, sin, append, mask)
-            rows = self._fed_forward(layer, rows)
+            rows = self.through(layer, rows, cos, sin, partial(append, index), mask)
+        return self.scores(rows, n_last)
+
+    def embedded(self, ids: Tensor) -> Tensor:
+        """Return what the first layer reads, (batch, time, width), of ``ids`` (batch, time)."""
+        rows = functional.embedding(ids, self.embedding)
+        return rows if self.embedding_scale is None else rows * self.embedding_scale
+
+    def through(  # noqa: PLR0913, PLR0917  # the whole of a layer's surroundings
+        self,
+        layer: LeanLayer,
+        rows: Tensor,
+        cos: Tensor,
+        sin: Tensor,
+        append: AppendToLayer,
+        mask: Tensor | None,
+        attend: Attend = functional.scaled_dot_product_attention,
+    ) -> Tensor:
+        """Return ``rows``, (batch, time, width), as ``layer`` leaves them; see ``compute``."""
+        rows = self._attended(layer, rows, cos[:, None], sin[:, None], append, mask, attend)
+        return self._fed_forward(layer, rows)
+
+    def scores(self, rows: Tensor, n_last: int) -> Tensor:
+        """Return what ``compute`` does, of the last layer's ``rows``."""
         if n_last == 0:
-            return rows.new_empty((ids.shape[0], 0, self.embedding.shape[0]), dtype=torch.float32)
+            return rows.new_empty((rows.shape[0], 0, self.embedding.shape[0]), dtype=torch.float32)
         logits = self.head(self.norm(rows[:, rows.shape[1] - n_last :])).float()
         return logits if self.logit_scale == 1.0 else logits * self.logit_scale
 
     def _attended(  # noqa: PLR0913, PLR0917  # the whole of a layer's surroundings
         self,
-        index: int,
         layer: LeanLayer,
         rows: Tensor,
         cos: Tensor,
         sin: Tensor,
-        append: Append,
+        append: AppendToLayer,
         mask: Tensor | None,
+        attend: Attend,
     ) -> Tensor:
         batch, time, _ = rows.shape
         n_heads, n_kv, head_dim = self._n_heads, self._n_kv_heads, self._head_dim
@@ -203,16 +226,13 @@ class LeanRunner:
             turned = functional.rms_norm(turned, (head_dim,), None, self.head_eps) * layer.head_norm
         turned = torch.addcmul(turned * cos, turned.roll(head_dim // 2, -1), sin)
         keys, values = append(
-            index,
             turned[:, :, n_heads:].transpose(1, 2),
             qkv[:, :, n_heads + n_kv :].transpose(1, 2),
         )
         # Heads that share keys are rows of one attention: (batch, key heads, rows, head_dim)
         queries = turned[:, :, :n_heads].reshape(batch, time, n_kv, -1, head_dim)
         queries = queries.permute(0, 2, 3, 1, 4).reshape(batch, n_kv, -1, head_dim)
-        seen = functional.scaled_dot_product_attention(
-            queries, keys, values, attn_mask=mask, scale=self.scale
-        )
+        seen = attend(queries, keys, values, attn_mask=mask, scale=self.scale)
         seen = seen.view(batch, n_kv, -1, time, head_dim).permute(0, 3, 1, 2, 4)
         return self._added(rows, layer.out(seen.reshape(batch, time, n_heads * head_dim)))
 
