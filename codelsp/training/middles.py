@@ -25,6 +25,9 @@ _BRACKETS = {"(": ")", "[": "]", "{": "}"}
 _OPENING = re.compile(r"[(\[{]")
 _EDGE_SHARE = 0.7
 """How often a cursor for the rest of a line is put where people stop to think."""
+_INDENTED_SHARE = 0.7
+"""How often a hole that would begin at a line's first word begins with its indentation: on a blank
+line serving asks for that, too."""
 
 
 @dataclass(frozen=True)
@@ -63,8 +66,18 @@ def draw_middle(
         kind = random.choices(kinds, weights)[0]
         found = _DRAWS[kind](text, window, tree, random)
         if found is not None and found[0] < found[1] <= found[0] + MAX_MIDDLE:
-            return Middle(*found, kind)
+            lowest = max(window[0], found[1] - MAX_MIDDLE)
+            return Middle(_with_indentation(text, found[0], lowest, random), found[1], kind)
     return None
+
+
+def _with_indentation(text: str, start: int, lowest: int, random: Random) -> int:
+    """Return ``start``, or where its line begins if only white space stands between."""
+    line_start = text.rfind("\n", 0, start) + 1
+    is_first = line_start < start and text[line_start:start].isspace()
+    if is_first and line_start >= lowest and random.random() < _INDENTED_SHARE:
+        return line_start
+    return start
 
 
 def _line(

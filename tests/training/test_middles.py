@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from random import Random
 
 import pytest
@@ -24,7 +25,7 @@ def test_the_rest_of_a_line_ends_with_the_line() -> None:
     middles = drawn(MiddleShares(1, 0, 0, 0))
 
     assert len(middles) > 150
-    assert all("\n" not in text and text.strip() == text for text in middles)
+    assert all("\n" not in text and text.rstrip() == text for text in middles)
     assert all(text + "\n" in MODULE for text in middles)
 
 
@@ -33,7 +34,7 @@ def test_a_block_is_made_of_whole_statements() -> None:
 
     assert "return math.pi * self.radius ** 2" in middles
     assert any("\n" in text for text in middles)
-    assert all(not text[0].isspace() for text in middles)
+    assert all(text.lstrip(" ")[0] != "\n" for text in middles)
 
 
 def test_a_block_that_begins_with_its_body_ends_with_it() -> None:
@@ -83,3 +84,19 @@ def test_a_text_of_blank_lines_has_no_hole() -> None:
 )
 def test_brackets_are_matched_by_counting(text: str, limit: int, expected: int | None) -> None:
     assert closing_bracket(text, 1, limit) == expected
+
+
+def test_a_hole_at_the_first_word_of_a_line_mostly_begins_with_the_indentation() -> None:
+    text = "def f(x):\n" + "    return 1\n" * 20
+    random = Random(5)
+    shares = MiddleShares(0, 1, 0, 0)
+    tree = parse(DocumentSnapshot.of("file:///a.py", "python", 1, text))
+
+    begins = Counter(
+        text[middle.start]
+        for _ in range(200)
+        if (middle := draw_middle(text, (11, len(text)), tree, shares, random)) is not None
+    )
+
+    assert set(begins) == {" ", "r"}
+    assert 0.6 < begins[" "] / sum(begins.values()) < 0.8
