@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import gc
 import shutil
 import ssl
 import subprocess
@@ -132,6 +133,11 @@ async def test_other_requests_go_on_while_one_streams_and_is_closed() -> None:
         gate.set()
 
 
+@pytest.mark.filterwarnings(
+    # Where a machine is so busy that a reader is cancelled while it connects, the asyncio of
+    # Python 3.10 leaves its socket to the garbage collector.
+    *(["ignore::pytest.PytestUnraisableExceptionWarning"] if sys.version_info < (3, 11) else [])
+)
 @pytest.mark.parametrize("pauses", [0, 1, 2, 3])
 async def test_readers_cancelled_again_and_again_leave_connections_for_others(pauses: int) -> None:
     async def endless() -> AsyncIterator[bytes]:
@@ -156,6 +162,7 @@ async def test_readers_cancelled_again_and_again_leave_connections_for_others(pa
             await asyncio.wait([reader])
 
         assert await asyncio.wait_for(wire.get_json("/x"), 5) == {"ok": True}
+    gc.collect()  # here, so that what is said of it is said here
 
 
 async def test_megabytes_come_through_whole() -> None:

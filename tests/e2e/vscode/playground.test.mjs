@@ -53,7 +53,13 @@ test('ghost text appears, with candidates, prompt and timings beside it', async 
 
   await page.locator('#candidates li code').first().waitFor();
   assert.match(await page.locator('#decision').innerText(), /shown/);
-  assert.match(await page.locator('#prompt').innerText(), /class Shelf/);
+  // On a busy machine the first answer is the open text's own: the model, which has a prompt, comes after it.
+  await until(async () => {
+    if (/class Shelf/.test(await page.locator('#prompt').innerText())) return true;
+    await page.locator('#ask').click();
+    await page.waitForTimeout(1000);
+    return false;
+  }, 'the prompt beside the text');
   assert.match(await page.locator('#timings').innerText(), /total\s+[\d.]+ ms/);
   assert.ok(await page.locator('#candidates meter').count() > 0);
   await page.screenshot({ path: path.join(process.env.CODELSP_ARTIFACTS, 'playground.png') });
