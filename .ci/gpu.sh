@@ -29,7 +29,7 @@ file, is_dry = pathlib.Path(sys.argv[1]), sys.argv[2] == "--dry-run"
 if not is_dry and not torch.cuda.is_available():
     sys.exit("torch sees no CUDA GPU here; --dry-run shows whether the rest would run.")
 device = "dry run on the CPU" if is_dry else torch.cuda.get_device_name()
-vocabulary = bench.vocabulary_of(pathlib.Path("models/codelsp-pilot"))
+vocabulary = bench.vocabulary_of(pathlib.Path("models/codelsp-s"))
 figures = bench.gpu_figures(vocabulary, is_dry=is_dry)
 described = {"machine": machine(), "device": device, "torch": torch.__version__, **figures}
 file.write_text(json.dumps(described, indent=2) + "\n", "utf-8")

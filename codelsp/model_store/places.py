@@ -18,7 +18,7 @@ from codelsp.model_store.model import Model, ModelKind, find_in_folder
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-DEFAULT_MODEL = "codelsp-pilot"
+DEFAULT_MODEL = "codelsp-s"
 """The model that answers when the user has chosen none."""
 MANIFEST = "model.json"
 

@@ -47,7 +47,7 @@ def test_the_readmes_example_is_completed_by_the_shipped_model(codelsp: Run) -> 
     assert done.returncode == 0, done.stderr
     told = json.loads(done.stdout)
     assert told["insertions"], told["trace"]
-    assert told["trace"]["facts"]["layout"] == "qwen-spm"
+    assert told["trace"]["facts"]["layout"] == "qwen-spm-marked"
 
 
 def test_the_second_call_finds_the_engine_running(codelsp: Run) -> None:

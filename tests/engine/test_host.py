@@ -27,7 +27,7 @@ from tests.engine.processes import ask, ensured, has_left, home, until
 __all__ = ["home"]
 
 GB = 10**9
-PILOT = read_header(resolve_model("").path)
+SHIPPED = read_header(resolve_model("").path)
 LARGE = GgufHeader(
     {
         "general.architecture": "qwen2",
@@ -47,21 +47,21 @@ STATE = EngineState(
 
 
 def test_a_tiny_model_gets_few_threads_however_many_cores_there_are() -> None:
-    assert plan_server(PILOT, Machine(32, 64 * GB)).threads == 4
+    assert plan_server(SHIPPED, Machine(32, 64 * GB)).threads == 4
     assert plan_server(LARGE, Machine(32, 64 * GB)).threads == 16
-    assert plan_server(PILOT, Machine(1, 64 * GB)).threads == 1
-    assert plan_server(PILOT, Machine(32, 64 * GB), threads=9).threads == 9
-    assert plan_server(PILOT, Machine(32, 64 * GB)).decode_threads == 1
-    assert plan_server(PILOT, Machine(32, 64 * GB), threads=9).decode_threads == 9
+    assert plan_server(SHIPPED, Machine(1, 64 * GB)).threads == 1
+    assert plan_server(SHIPPED, Machine(32, 64 * GB), threads=9).threads == 9
+    assert plan_server(SHIPPED, Machine(32, 64 * GB)).decode_threads == 1
+    assert plan_server(SHIPPED, Machine(32, 64 * GB), threads=9).decode_threads == 9
     assert plan_server(LARGE, Machine(32, 64 * GB)).decode_threads == 16
 
 
 def test_a_context_is_no_longer_than_the_model_was_made_for() -> None:
     machine = Machine(8, 64 * GB)
 
-    assert plan_server(PILOT, machine).slot_tokens == 2048
-    assert plan_server(PILOT, machine, context_tokens=100_000).slot_tokens == 2048
-    assert plan_server(PILOT, machine, context_tokens=700).slot_tokens == 700
+    assert plan_server(SHIPPED, machine).slot_tokens == 2048
+    assert plan_server(SHIPPED, machine, context_tokens=100_000).slot_tokens == 2048
+    assert plan_server(SHIPPED, machine, context_tokens=700).slot_tokens == 700
     assert plan_server(LARGE, machine, context_tokens=8192).slot_tokens == 8192
 
 
@@ -78,15 +78,15 @@ def test_where_memory_is_short_there_are_fewer_slots_and_shorter_contexts() -> N
 def test_a_model_that_is_read_slowly_is_read_in_small_batches() -> None:
     machine = Machine(4, 16 * GB)
 
-    assert plan_server(LARGE, machine).batch_tokens < plan_server(PILOT, machine).batch_tokens
+    assert plan_server(LARGE, machine).batch_tokens < plan_server(SHIPPED, machine).batch_tokens
     assert plan_server(LARGE, replace(machine, has_gpu=True)).batch_tokens == 512
 
 
 def test_attention_is_computed_as_the_processor_does_it_faster() -> None:
     machine = Machine(2, 64 * GB)
 
-    assert not plan_server(PILOT, machine).flash_attention
-    assert plan_server(PILOT, replace(machine, has_gpu=True)).flash_attention
+    assert not plan_server(SHIPPED, machine).flash_attention
+    assert plan_server(SHIPPED, replace(machine, has_gpu=True)).flash_attention
 
 
 def test_work_is_counted_from_the_metrics() -> None:

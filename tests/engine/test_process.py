@@ -36,8 +36,8 @@ def _state_file(home: Path) -> Path:
     return path
 
 
-def _copy_of_pilot(folder: Path) -> Path:
-    return Path(shutil.copyfile(resolve_model("").path, folder / "pilot.gguf"))
+def _copy_of_ours(folder: Path) -> Path:
+    return Path(shutil.copyfile(resolve_model("").path, folder / "ours.gguf"))
 
 
 def test_an_engine_is_started_on_demand_and_found_again() -> None:
@@ -237,7 +237,7 @@ def test_an_unused_engine_of_an_older_version_makes_way(home: Path) -> None:
 def test_other_threads_and_other_models_are_other_engines(tmp_path: Path) -> None:
     first = ensured()
     other_threads = ensured(engine_threads=1)
-    other_model = ensured(model=str(_copy_of_pilot(tmp_path)))
+    other_model = ensured(model=str(_copy_of_ours(tmp_path)))
 
     assert len({first.pid, other_threads.pid, other_model.pid}) == 3
     assert sorted(running()) == sorted([first.pid, other_threads.pid, other_model.pid])
@@ -318,7 +318,7 @@ def test_a_missing_model_is_told_with_what_there_is() -> None:
 
 
 def test_a_truncated_model_is_told_before_anything_is_started(home: Path, tmp_path: Path) -> None:
-    model = _copy_of_pilot(tmp_path)
+    model = _copy_of_ours(tmp_path)
     with model.open("r+b") as file:
         file.truncate(model.stat().st_size // 2)
 
@@ -328,7 +328,7 @@ def test_a_truncated_model_is_told_before_anything_is_started(home: Path, tmp_pa
 
 
 def test_a_model_that_llama_cpp_refuses_is_told_with_the_end_of_its_log(tmp_path: Path) -> None:
-    model = _copy_of_pilot(tmp_path)
+    model = _copy_of_ours(tmp_path)
     content = model.read_bytes().replace(b"qwen3.block_count", b"qwen3.blokk_count", 1)
     model.write_bytes(content)
 
@@ -378,7 +378,7 @@ def test_odd_places_are_no_obstacle(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     odd = tmp_path / "Größe & \u4e2d\u6587 'quoted' \U0001f600"
     monkeypatch.setenv("CODELSP_HOME", str(odd))
     odd.mkdir()
-    model = _copy_of_pilot(odd)
+    model = _copy_of_ours(odd)
 
     address = ensured(model=str(model))
 

@@ -93,7 +93,7 @@ def places() -> dict[str, str]:
     ("variable", "model"),
     [
         pytest.param("CODELSP_TEST_LLAMA_SERVER", "", id="llama-server"),
-        pytest.param("CODELSP_TEST_VLLM", "pilot", id="vLLM"),
+        pytest.param("CODELSP_TEST_VLLM", "ours", id="vLLM"),
         pytest.param("CODELSP_TEST_TRANSFORMERS", "{folder}", id="transformers serve"),
     ],
 )

@@ -21,6 +21,12 @@ from codelsp.model_store.keep import add_model, remove_model
 from codelsp.model_store.verify import verify_model
 from tests.model_store.files import gguf_file, hf_folder
 
+EMBEDDED = [DEFAULT_MODEL, "codelsp-m"]
+
+
+def names() -> list[str]:
+    return [model.name for model in list_models()]
+
 
 @pytest.fixture(autouse=True)
 def _home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -35,6 +41,11 @@ def test_no_name_means_the_embedded_model() -> None:
     assert model.kind is ModelKind.GGUF
     assert model.is_embedded
     assert embedded_models()[0] == model == resolve_model(DEFAULT_MODEL)
+
+
+def test_the_larger_model_for_more_languages_is_there_by_its_name() -> None:
+    assert [model.name for model in embedded_models()] == EMBEDDED
+    assert resolve_model("codelsp-m").is_embedded
 
 
 def test_a_folder_with_both_kinds_gives_the_one_that_is_preferred() -> None:
@@ -140,10 +151,10 @@ def test_a_model_is_added_listed_and_removed_and_its_file_stays(tmp_path: Path) 
 
     assert resolve_model("mine") == added
     assert added.path == path
-    assert [model.name for model in list_models()] == [DEFAULT_MODEL, "mine"]
+    assert names() == [*EMBEDDED, "mine"]
     remove_model("mine")
     assert path.exists()
-    assert [model.name for model in list_models()] == [DEFAULT_MODEL]
+    assert names() == EMBEDDED
 
 
 def test_a_model_may_take_the_place_of_an_embedded_one(tmp_path: Path) -> None:
@@ -152,7 +163,7 @@ def test_a_model_may_take_the_place_of_an_embedded_one(tmp_path: Path) -> None:
 
     assert resolve_model(DEFAULT_MODEL).path == path
     assert resolve_model("").is_embedded
-    assert len(list_models()) == 1
+    assert sorted(names()) == sorted(EMBEDDED)
 
 
 def test_a_folder_can_be_added(tmp_path: Path) -> None:
@@ -185,7 +196,7 @@ def test_a_damaged_file_is_not_added(tmp_path: Path) -> None:
 
     with pytest.raises(ModelFileError):
         add_model(path, "mine")
-    assert len(list_models()) == 1
+    assert names() == EMBEDDED
 
 
 def test_removing_what_the_store_does_not_have_is_told() -> None:
@@ -200,7 +211,7 @@ def test_an_entry_whose_file_is_gone_is_told_and_not_listed(tmp_path: Path) -> N
 
     with pytest.raises(ModelFileError, match="codelsp models remove mine"):
         resolve_model("mine")
-    assert len(list_models()) == 1
+    assert names() == EMBEDDED
 
 
 @pytest.mark.parametrize("manifest", ["", "[]", "{}", '{"path": "x", "kind": "pickle"}'])

@@ -1,4 +1,4 @@
-"""From context to prompt, with the pilot model's own tokenizer."""
+"""From context to prompt, with our own model's tokenizer."""
 
 from __future__ import annotations
 
@@ -109,7 +109,7 @@ def decoded(prompt: Prompt) -> str:
         ),
     ],
 )
-def test_the_pilot_reads_suffix_then_prefix(marked: str, heal: bool, expected: str) -> None:
+def test_spm_is_suffix_then_prefix(marked: str, heal: bool, expected: str) -> None:
     plan = plan_prompt(context_of(marked), QWEN_SPM, heal=heal)
 
     assert decoded(prompt_of(plan)) == expected
@@ -129,13 +129,13 @@ def test_headers_of_files_are_written_for_models_that_were_trained_with_them() -
     )
 
     qwen = decoded(prompt_of(plan_prompt(context, QWEN_PSM, heal=False)))
-    pilot = decoded(prompt_of(plan_prompt(context, QWEN_SPM, heal=False)))
+    plain = decoded(prompt_of(plan_prompt(context, QWEN_SPM, heal=False)))
 
     assert qwen == (
         "<|repo_name|>repo\n<|file_sep|>a.py\ny = 1\n<|file_sep|>example.py\n"
         "<|fim_prefix|>x<|fim_suffix|><|fim_middle|>"
     )
-    assert pilot == "<|fim_prefix|><|fim_suffix|><|fim_middle|>x"
+    assert plain == "<|fim_prefix|><|fim_suffix|><|fim_middle|>x"
 
 
 def test_a_model_without_fim_reads_header_and_prefix() -> None:

@@ -133,7 +133,10 @@ TOKENIZERS = {
         (*QWEN_TOKENS, "<|repo_name|>", "<|file_sep|>", "<|im_start|>", "<|im_end|>"),
         "qwen-psm",
     ),
-    "our pilot": ((*QWEN_TOKENS, "<|repo_name|>", "<|file_sep|>", "<|reserved_0|>"), "qwen-spm"),
+    "ours, plain": (
+        (*QWEN_TOKENS, "<|repo_name|>", "<|file_sep|>", "<|reserved_0|>"),
+        "qwen-spm",
+    ),
     "our models trained with files": (
         (
             *QWEN_TOKENS,

@@ -15,8 +15,9 @@ from codelsp.torch_engine.quantize import Int8Linear, Linear, prepare_int8
 from codelsp.torch_engine.stop_rules import LineStop
 from tests.torch_engine.generating import text_and_reason
 
-LEAST_SAME = 0.75
-"""Measured: 21 of 24 with the embedded model, for which `auto` therefore does not choose int8."""
+LEAST_SAME = 0.5
+"""Of whole lines, in which one token that is as likely as another makes a difference; measured: 15
+of 24 with the embedded model, for which `auto` therefore does not choose this way to 8 bits."""
 N_PLACES = 24
 
 

@@ -18,7 +18,7 @@ from codelsp.model_store.places import DEFAULT_MODEL
 from codelsp.training.export import Credits, export_gguf, export_hf
 from codelsp.training.gguf_weights import Precision
 from tests.engine.processes import ask, ensured, home
-from tests.training.tiny_models import PILOT, edit_json, tiny_folder
+from tests.training.tiny_models import SHIPPED, edit_json, tiny_folder
 
 __all__ = ["home"]
 
@@ -77,7 +77,7 @@ def _largest_difference(folder: Path, gguf: Path, prompts: list[list[int]]) -> f
 
 
 def _ids(text: str) -> list[int]:
-    return Tokenizer.from_file(str(PILOT / "tokenizer.json")).encode(text).ids
+    return Tokenizer.from_file(str(SHIPPED / "tokenizer.json")).encode(text).ids
 
 
 PROMPTS = [
@@ -93,9 +93,9 @@ PROMPTS = [
 @pytest.mark.usefixtures("home")
 def test_llama_cpp_tokenizers_and_transformers_agree_on_ids() -> None:
     address = ensured()
-    tokenizer = Tokenizer.from_file(str(PILOT / "tokenizer.json"))
+    tokenizer = Tokenizer.from_file(str(SHIPPED / "tokenizer.json"))
     tokenizer.encode_special_tokens = True
-    transformers_tokenizer = AutoTokenizer.from_pretrained(PILOT)
+    transformers_tokenizer = AutoTokenizer.from_pretrained(SHIPPED)
 
     for text in [*NASTY, "".join(NASTY), Path(__file__).read_text("utf-8")]:
         expected = tokenizer.encode(text, add_special_tokens=False).ids
@@ -121,7 +121,7 @@ def test_nothing_is_put_around_a_prompt() -> None:
 @pytest.mark.slow
 @pytest.mark.usefixtures("home")
 def test_special_tokens_keep_their_ids() -> None:
-    tokenizer = Tokenizer.from_file(str(PILOT / "tokenizer.json"))
+    tokenizer = Tokenizer.from_file(str(SHIPPED / "tokenizer.json"))
     spelled = "<|fim_prefix|><|fim_suffix|><|fim_middle|><|endoftext|><|repo_name|><|file_sep|>"
 
     ids = _ids_of_llama_cpp(ensured(), spelled, parse_special=True)
@@ -135,12 +135,12 @@ def test_special_tokens_keep_their_ids() -> None:
     ("precision", "tolerance"),
     [(Precision.F32, 0.01), (Precision.F16, 0.015), (Precision.Q8_0, 0.25)],
 )
-def test_the_pilot_gives_the_same_probabilities(
+def test_the_shipped_model_gives_the_same_probabilities(
     tmp_path: Path, precision: Precision, tolerance: float
 ) -> None:
-    gguf = export_gguf(PILOT, tmp_path / "model.gguf", precision)
+    gguf = export_gguf(SHIPPED, tmp_path / "model.gguf", precision)
 
-    assert _largest_difference(PILOT, gguf, PROMPTS) < tolerance
+    assert _largest_difference(SHIPPED, gguf, PROMPTS) < tolerance
 
 
 @pytest.mark.slow
@@ -260,7 +260,7 @@ def test_the_shipped_file_is_what_the_exporter_makes(tmp_path: Path) -> None:
         "Apache-2.0",
     )
 
-    made = export_gguf(PILOT, tmp_path / "model.gguf", Precision.Q8_0, credits_)
+    made = export_gguf(SHIPPED, tmp_path / "model.gguf", Precision.Q8_0, credits_)
 
     assert made.read_bytes() == shipped.read_bytes()
 

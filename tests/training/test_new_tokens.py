@@ -13,7 +13,7 @@ from transformers import GPT2Config, GPT2LMHeadModel, LlamaConfig, LlamaForCausa
 from codelsp.prompt.controls import CONTROL_TOKENS, control_token
 from codelsp.training.new_tokens import WHITESPACE_TOKENS, add_tokens, grow_model
 from codelsp.training.tokenizer import load_tokenizer
-from tests.training.tiny_models import PILOT
+from tests.training.tiny_models import SHIPPED
 
 GPT2_SIZE = 50_257
 TOKENS = Path("tokenizer.json")
@@ -81,7 +81,7 @@ def test_rows_that_a_model_has_to_spare_are_used_first() -> None:
     assert model.get_input_embeddings().weight.shape[0] == GPT2_SIZE + 100
 
 
-@pytest.mark.parametrize("make", [gpt2_sized_tokenizer, lambda: load_tokenizer(PILOT / TOKENS)])
+@pytest.mark.parametrize("make", [gpt2_sized_tokenizer, lambda: load_tokenizer(SHIPPED / TOKENS)])
 def test_code_with_new_tokens_is_shorter_or_the_same_and_comes_back_whole(make: object) -> None:
     assert callable(make)
     code = "def f(x):\n    if x:\n\t\treturn  x\n        return {\n            'a': 1}\n"
@@ -95,13 +95,13 @@ def test_code_with_new_tokens_is_shorter_or_the_same_and_comes_back_whole(make: 
 
 
 def test_a_run_that_is_one_token_already_is_left_alone() -> None:
-    tokenizer = load_tokenizer(PILOT / TOKENS)
+    tokenizer = load_tokenizer(SHIPPED / TOKENS)
 
     assert "    " not in add_tokens(tokenizer, plain=["    "])
 
 
 def test_no_text_becomes_a_control_token() -> None:
-    tokenizer = load_tokenizer(PILOT / TOKENS)
+    tokenizer = load_tokenizer(SHIPPED / TOKENS)
     new = add_tokens(tokenizer, CONTROL_TOKENS.values())
 
     assert not set(new.values()) & set(tokenizer.encode("<|python|> x").ids)

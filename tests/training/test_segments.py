@@ -16,7 +16,7 @@ from codelsp.training.segments import ConvertPlan, convert, write_jsonl
 from codelsp.training.tokenizer import load_tokenizer
 from codelsp.training.windows import Windows, n_windows, open_rows
 from tests.training.material import write_tree
-from tests.training.tiny_models import PILOT
+from tests.training.tiny_models import SHIPPED
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -42,7 +42,7 @@ def tree(folder: Path) -> Path:
 
 
 def converted(folder: Path, output: Path, **options: Any) -> Converted:
-    return convert(ConvertPlan(folder, output, PILOT, **options))
+    return convert(ConvertPlan(folder, output, SHIPPED, **options))
 
 
 @pytest.fixture(scope="module")
@@ -160,7 +160,7 @@ def stopped(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> tuple[ConvertPla
     monkeypatch.setattr(segments, "_BATCH_CHARS", 2_000)
     folder = tree(tmp_path / "src")
     converted(folder, tmp_path / "whole", segment_len=48)
-    plan = ConvertPlan(folder, tmp_path / "out", PILOT, segment_len=48)
+    plan = ConvertPlan(folder, tmp_path / "out", SHIPPED, segment_len=48)
     with pytest.raises(StoppedError):
         convert(plan, stop_after(3))
     return plan, tmp_path / "whole"

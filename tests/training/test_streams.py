@@ -20,7 +20,7 @@ from codelsp.training.streams import StreamPlan, StreamRows, Text, shuffled, tex
 from tests.torch_engine.families import make_family
 from tests.training.material import steps_of, write_tree
 from tests.training.test_segments import source
-from tests.training.tiny_models import PILOT
+from tests.training.tiny_models import SHIPPED
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -33,7 +33,7 @@ def code(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return write_tree(tmp_path_factory.mktemp("code"), {**files, "A.java": "class A {}\n"})
 
 
-def streamed(folder: Path, *sources: Path | str, base: Path = PILOT, **options: Any) -> Path:
+def streamed(folder: Path, *sources: Path | str, base: Path = SHIPPED, **options: Any) -> Path:
     plan = StreamPlan(tuple(map(str, sources)), **{"block_size": 32, **options})
     write_stream(plan, base, folder)
     return folder
@@ -156,4 +156,4 @@ def test_a_streamed_run_in_pieces_is_the_run_in_one(code: Path, tmp_path: Path) 
 
 def test_a_stream_without_an_end_needs_a_number_of_steps(code: Path, tmp_path: Path) -> None:
     with pytest.raises(TrainingError, match="give --steps"):
-        tuning_recipe(FineTuning(str(PILOT), streamed(tmp_path, code)), tmp_path / "run")
+        tuning_recipe(FineTuning(str(SHIPPED), streamed(tmp_path, code)), tmp_path / "run")

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
     from transformers import PreTrainedModel
 
-PILOT = resolve_model("", ModelKind.HF).path
+SHIPPED = resolve_model("", ModelKind.HF).path
 _SHAPE = {
     "hidden_size": 64,
     "intermediate_size": 96,
@@ -29,7 +29,7 @@ _SHAPE = {
 
 
 def tiny_folder(folder: Path, kind: str = "qwen3", **changes: Any) -> Path:
-    """Save a random model of an architecture, with the pilot's tokenizer, and return its folder."""
+    """Save a random model of an architecture, with our tokenizer, and return its folder."""
     import torch
     from transformers import AutoConfig, AutoModelForCausalLM
 
@@ -39,7 +39,7 @@ def tiny_folder(folder: Path, kind: str = "qwen3", **changes: Any) -> Path:
     model: PreTrainedModel = AutoModelForCausalLM.from_config(config)
     model.save_pretrained(folder)
     for name in ("tokenizer.json", "tokenizer_config.json"):
-        shutil.copyfile(PILOT / name, folder / name)
+        shutil.copyfile(SHIPPED / name, folder / name)
     return folder
 
 
