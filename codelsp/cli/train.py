@@ -50,7 +50,7 @@ def prepare(
 
     from codelsp.training.holes import FILE, write_holes
     from codelsp.training.manifest import documents_of, load_manifest
-    from codelsp.training.prepare import PreparePlan, rules_from
+    from codelsp.training.prepare import PreparePlan, of_languages, rules_from
     from codelsp.training.prepare import prepare as make_rows
 
     manifest = load_manifest(corpus)
@@ -79,8 +79,7 @@ def prepare(
             f"{filled:.1%} filled; {made.kinds}"
         )
     held_out = documents_of(corpus, manifest.validation_shards)
-    own = (document for document in held_out if wanted is None or document.language in wanted)
-    n_holes = write_holes(own, output / FILE)
+    n_holes = write_holes(of_languages(held_out, wanted), output / FILE)
     console.print(f"{n_holes} holes to look at while training")
 
 

@@ -25,7 +25,7 @@ _CACHE_SHARE = 16
 _THREADS_OF_TINY_MODEL, _MOST_THREADS = 4, 16
 _TINY_MODEL_WEIGHTS, _LONE_THREAD_WEIGHTS = 100_000_000, 20_000_000
 _GPU_BATCH_TOKENS, _CPU_BATCH_TOKENS, _SLOW_BATCH_TOKENS = 512, 128, 64
-"""A prompt is read in batches, and a cancel waits for the end of one.  With codelsp-s, 128 tokens
+"""A prompt is read in batches, and a cancel waits for the end of one.  With size S, 128 tokens
 are read as fast as 512, and 64 in a tenth more time."""
 _HTTP_THREADS = 24
 """Each connection holds one while it is open, and a window keeps one or two open."""
@@ -94,7 +94,7 @@ def plan_server(
         threads or _threads(header, machine),
         threads or _decode_threads(header, machine),
         _batch_tokens(header, machine),
-        # Measured on 2 cores with AVX2, codelsp-s and 900 tokens of context, one thread: a token
+        # Measured on 2 cores with AVX2, size S and 900 tokens of context, one thread: a token
         # takes 4.7 ms with it and 3.0 without, four new ones of a prompt 6.7 and 5.1; all 900 take
         # 290 with it and 380 without, but that is one key of many.
         flash_attention=machine.has_gpu,
@@ -118,7 +118,7 @@ def _threads(header: GgufHeader, machine: Machine) -> int:
 
 
 def _decode_threads(header: GgufHeader, machine: Machine) -> int:
-    # Measured on 2 cores with codelsp-s and 600 tokens of context: alone, one thread writes a token
+    # Measured on 2 cores with size S and 600 tokens of context: alone, one thread writes a token
     # in 1.1 ms and two in 1.0; on a machine that is busy elsewhere one takes 4 and two take 8,
     # waiting for each other.
     return 1 if header.weights < _LONE_THREAD_WEIGHTS else _threads(header, machine)
@@ -172,7 +172,7 @@ def _library() -> ModuleType:
     """Return llama.cpp, loaded so that it gets on with the rest of the machine."""
     # llama.cpp's threads wait for one another by spinning, up to 300,000 turns, which is good
     # until something else wants the cores, a compiler say: then a thread spins for one that does
-    # not run.  Measured on 2 cores with codelsp-s, milliseconds a token, alone / beside 4 busy
+    # not run.  Measured on 2 cores with size S, milliseconds a token, alone / beside 4 busy
     # processes: 300,000 turns 0.8 / 20 to 100, 1,000 turns 0.8 / 4 to 10, none 4.4 / 5 to 9.
     # The library reads this when it is loaded.
     os.environ.setdefault("GOMP_SPINCOUNT", str(_SPINS))

@@ -95,11 +95,7 @@ class GraphedRunner:
         if time > _MOST_TOKENS or cache.length == 0:
             cache.settle()
             return self.lean.forward(ids, cache, n_last)
-        bucket = _bucket(cache.length + time)
-        self.lean.reserve_positions(bucket)
-        step = self._steps.get((n_rows, time, bucket))
-        if step is None:
-            step = self._steps[n_rows, time, bucket] = self._made(n_rows, time, bucket)
+        step = self._step(n_rows, time, _bucket(cache.length + time))
         self._lend(step, cache)
         step.ids.copy_(ids)
         step.places.copy_(torch.arange(cache.length, cache.length + time, device=self.device))
@@ -107,6 +103,14 @@ class GraphedRunner:
         cache.advance(time)
         # What the graph wrote is overwritten by its next replay.
         return logits[:, time - n_last :].clone()
+
+    def _step(self, n_rows: int, time: int, bucket: int) -> _Step:
+        """Return the step of a shape, made when it is first asked for."""
+        self.lean.reserve_positions(bucket)
+        step = self._steps.get((n_rows, time, bucket))
+        if step is None:
+            step = self._steps[n_rows, time, bucket] = self._made(n_rows, time, bucket)
+        return step
 
     def _run(self, step: _Step) -> Tensor:
         if step.graph is not None and step.logits is not None:
@@ -122,7 +126,7 @@ class GraphedRunner:
         mask = torch.zeros(hidden.shape, device=self.device, dtype=self.lean.dtype)
         mask = mask.masked_fill(hidden, -torch.inf).repeat(self.lean.shared_heads, 1)
 
-        cos, sin = cos[step.places], sin[step.places]
+        cos, sin = cos[step.places, None], sin[step.places, None]
         rows = self.lean.embedded(step.ids)
         through = self._fused if step.is_fused else self._through
         for layer, keys, values in zip(self.lean.layers, step.keys, step.values, strict=True):
@@ -204,11 +208,10 @@ class GraphedRunner:
         """
         if self.device.type != "cuda":
             return
-        bucket = _SMALLEST_BUCKET
-        while bucket < 2 * context_tokens and (1, 1, bucket) not in self._steps:
-            self.lean.reserve_positions(bucket)
-            self._steps[1, 1, bucket] = self._made(1, 1, bucket)
-            bucket *= 2
+        bucket = 0
+        while bucket < context_tokens:
+            bucket = _bucket(bucket + 1)
+            self._step(1, 1, bucket)
 
     def _lend(self, step: _Step, cache: KvCache) -> None:
         """Have the buffers of ``step`` hold the text of ``cache``."""

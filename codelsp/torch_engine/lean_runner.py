@@ -25,8 +25,7 @@ if TYPE_CHECKING:
 
     from torch import Tensor
 
-    Append = Callable[[int, Tensor, Tensor], tuple[Tensor, Tensor]]
-    AppendToLayer = Callable[[Tensor, Tensor], tuple[Tensor, Tensor]]
+    Append = Callable[[Tensor, Tensor], tuple[Tensor, Tensor]]
     Attend = Callable[..., Tensor]
     """Queries, keys, values, ``attn_mask`` and ``scale``, as torch's own attention has them."""
     Step = Callable[[Tensor], Tensor]
@@ -149,38 +148,13 @@ class LeanRunner:
         start, end = cache.length, cache.length + time
         self.reserve_positions(end)
         mask = None if time == 1 else self._mask(start, time)
-        logits = self.compute(
-            ids, self._cos[start:end], self._sin[start:end], cache.append, mask, n_last
-        )
-        cache.advance(time)
-        return logits
-
-    def compute(  # noqa: PLR0913, PLR0917  # the whole of what a model is given
-        self,
-        ids: Tensor,
-        cos: Tensor,
-        sin: Tensor,
-        append: Append,
-        mask: Tensor | None,
-        n_last: int,
-    ) -> Tensor:
-        """Run all layers.
-
-        Args:
-            ids: (batch, time)
-            cos: (time, head_dim)
-            sin: (time, head_dim), the first half negated.
-            append: Writes a layer's new keys and values, and returns all of them.
-            mask: (heads for each key head * time, tokens), added to scores; None to see all.
-            n_last: Positions whose scores are wanted.
-
-        Returns:
-            (batch, n_last, vocabulary), in 32 bits.
-        """
+        cos, sin = self._cos[start:end, None], self._sin[start:end, None]
         rows = self.embedded(ids)
         for index, layer in enumerate(self.layers):
-            rows = self.through(layer, rows, cos, sin, partial(append, index), mask)
-        return self.scores(rows, n_last)
+            rows = self.through(layer, rows, cos, sin, partial(cache.append, index), mask)
+        logits = self.scores(rows, n_last)
+        cache.advance(time)
+        return logits
 
     def embedded(self, ids: Tensor) -> Tensor:
         """Return what the first layer reads, (batch, time, width), of ``ids`` (batch, time)."""
@@ -193,31 +167,21 @@ class LeanRunner:
         rows: Tensor,
         cos: Tensor,
         sin: Tensor,
-        append: AppendToLayer,
+        append: Append,
         mask: Tensor | None,
         attend: Attend = functional.scaled_dot_product_attention,
     ) -> Tensor:
-        """Return ``rows``, (batch, time, width), as ``layer`` leaves them; see ``compute``."""
-        rows = self._attended(layer, rows, cos[:, None], sin[:, None], append, mask, attend)
-        return self._fed_forward(layer, rows)
+        """Return ``rows`` as ``layer`` leaves them.
 
-    def scores(self, rows: Tensor, n_last: int) -> Tensor:
-        """Return what ``compute`` does, of the last layer's ``rows``."""
-        if n_last == 0:
-            return rows.new_empty((rows.shape[0], 0, self.embedding.shape[0]), dtype=torch.float32)
-        logits = self.head(self.norm(rows[:, rows.shape[1] - n_last :])).float()
-        return logits if self.logit_scale == 1.0 else logits * self.logit_scale
-
-    def _attended(  # noqa: PLR0913, PLR0917  # the whole of a layer's surroundings
-        self,
-        layer: LeanLayer,
-        rows: Tensor,
-        cos: Tensor,
-        sin: Tensor,
-        append: AppendToLayer,
-        mask: Tensor | None,
-        attend: Attend,
-    ) -> Tensor:
+        Args:
+            layer: One of ``layers``.
+            rows: (batch, time, width)
+            cos: (time, 1, head_dim)
+            sin: (time, 1, head_dim), the first half negated.
+            append: Writes the layer's new keys and values, and returns all of them.
+            mask: (heads for each key head * time, tokens), added to scores; None to see all.
+            attend: What attention is computed by.
+        """
         batch, time, _ = rows.shape
         n_heads, n_kv, head_dim = self._n_heads, self._n_kv_heads, self._head_dim
         qkv = layer.qkv(layer.norm_before(rows)).view(batch, time, n_heads + 2 * n_kv, head_dim)
@@ -234,7 +198,18 @@ class LeanRunner:
         queries = queries.permute(0, 2, 3, 1, 4).reshape(batch, n_kv, -1, head_dim)
         seen = attend(queries, keys, values, attn_mask=mask, scale=self.scale)
         seen = seen.view(batch, n_kv, -1, time, head_dim).permute(0, 3, 1, 2, 4)
-        return self._added(rows, layer.out(seen.reshape(batch, time, n_heads * head_dim)))
+        rows = self._added(rows, layer.out(seen.reshape(batch, time, n_heads * head_dim)))
+        return self._fed_forward(layer, rows)
+
+    def scores(self, rows: Tensor, n_last: int) -> Tensor:
+        """Return the scores of the last ``n_last`` of the last layer's ``rows``.
+
+        They are (batch, n_last, vocabulary), in 32 bits.
+        """
+        if n_last == 0:
+            return rows.new_empty((rows.shape[0], 0, self.embedding.shape[0]), dtype=torch.float32)
+        logits = self.head(self.norm(rows[:, rows.shape[1] - n_last :])).float()
+        return logits if self.logit_scale == 1.0 else logits * self.logit_scale
 
     def _fed_forward(self, layer: LeanLayer, rows: Tensor) -> Tensor:
         raised = layer.up(layer.norm_between(rows))

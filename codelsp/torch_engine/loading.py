@@ -179,7 +179,7 @@ def warm_up(decoder: Decoder) -> None:
     for adapter, runner in decoder.runners.items():
         if isinstance(runner, GraphedRunner):
             runner.make_ready(decoder.context_tokens)
-        cache = decoder.runners[adapter].new_cache()
+        cache = runner.new_cache()
         n_tokens = min(16, decoder.context_tokens // 4)
         decoder.run(cache, [[0] * n_tokens], 1, adapter=adapter)
         decoder.run(cache, [[0]], 1, adapter=adapter)

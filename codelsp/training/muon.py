@@ -17,7 +17,7 @@ import torch
 from codelsp.training.devices import product_dtype
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Callable, Iterable, Iterator
 
     from torch import Tensor, nn
 
@@ -96,25 +96,13 @@ def orthogonalized(matrix: Tensor, dtype: torch.dtype) -> Tensor:
     x = (matrix.mT if is_tall else matrix).to(dtype)
     x = x / x.norm(dim=(-2, -1), keepdim=True).clamp(min=_EPSILON)
     is_long = max(rows, columns) > _LONG * min(rows, columns) and dtype is torch.float32
-    if matrix.ndim > _MATRIX:
-        x = _steps_of_many(x)
-    else:
-        x = _steps_of_gram(x @ x.T) @ x if is_long else _steps(x)
+    x = _steps_of_gram(x @ x.mT) @ x if is_long else _steps(x)
     return x.mT if is_tall else x
 
 
 def _steps(x: Tensor) -> Tensor:
     for _ in range(_N_STEPS):
-        gram = x @ x.T
-        x = torch.addmm(x, _factor(gram), x, beta=_A)
-    return x
-
-
-def _steps_of_many(x: Tensor) -> Tensor:
-    for _ in range(_N_STEPS):
-        gram = x @ x.mT
-        factor = torch.baddbmm(gram, gram, gram, beta=_B, alpha=_C)
-        x = torch.baddbmm(x, factor, x, beta=_A)
+        x = _add_product(x)(x, _factor(x @ x.mT), x, beta=_A)
     return x
 
 
@@ -127,7 +115,7 @@ def _steps_of_gram(gram: Tensor) -> Tensor:
     whole: Tensor | None = None
     for step in range(_N_STEPS):
         factor = _factor(gram)
-        factor.diagonal().add_(_A)
+        factor.diagonal(dim1=-2, dim2=-1).add_(_A)
         whole = factor if whole is None else factor @ whole
         if step < _N_STEPS - 1:
             gram = factor @ gram @ factor
@@ -136,4 +124,9 @@ def _steps_of_gram(gram: Tensor) -> Tensor:
 
 
 def _factor(gram: Tensor) -> Tensor:
-    return torch.addmm(gram, gram, gram, beta=_B, alpha=_C)
+    return _add_product(gram)(gram, gram, gram, beta=_B, alpha=_C)
+
+
+def _add_product(x: Tensor) -> Callable[..., Tensor]:
+    """Return what adds a product to something: of one matrix, or of many."""
+    return torch.addmm if x.ndim == _MATRIX else torch.baddbmm

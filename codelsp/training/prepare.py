@@ -142,12 +142,17 @@ def _of_side(documents: Iterator[Document], side: Side, own: set[str]) -> Iterat
         yield document
 
 
+def of_languages(
+    documents: Iterator[Document], languages: frozenset[str] | None
+) -> Iterator[Document]:
+    """Yield the documents in one of ``languages``; None takes them all."""
+    return (each for each in documents if languages is None or each.language in languages)
+
+
 def _drawn(documents: Iterator[Document], plan: PreparePlan) -> Iterator[Document]:
     """Yield the documents of the plan's part and languages: a draw by name, whatever the seed."""
     low, high = plan.part
-    for document in documents:
-        if plan.languages is not None and document.language not in plan.languages:
-            continue
+    for document in of_languages(documents, plan.languages):
         name = f"{document.repository}/{document.path}".encode("utf-8", "surrogatepass")
         if low <= crc32(name) / 2**32 < high:
             yield document
