@@ -67,9 +67,7 @@ def partition(documents: Sequence[Document]) -> Partition:
 
 
 def can_be_typed(document: Document) -> bool:
-    """Whether the typing simulator finds enough to type in ``document``; Python's alone."""
-    if document.language != "python":
-        return False
+    """Whether the typing simulator finds enough to type in ``document``."""
     try:
         transcript = typed_functions(document.path, document.text, 1)
     except (SyntaxError, ValueError, RecursionError):

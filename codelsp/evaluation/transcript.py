@@ -12,8 +12,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from codelsp.document.languages import language_of
+from codelsp.document.snapshot import DocumentSnapshot
+from codelsp.document.syntax import parse
+
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
+
+    from codelsp.document.functions import Function
+    from codelsp.document.syntax import SyntaxTree
 
 LEAST_BODY_LINES = 4
 MOST_BODY_LINES = 10
@@ -65,9 +72,16 @@ def standard_library_text(name: str) -> str:
 def typed_functions(name: str, source: str, n_functions: int) -> Transcript:
     """Return the typing of up to ``n_functions`` function bodies, spread over ``source``.
 
-    Each body is typed from the end of its ``def`` line on, at most ``MOST_BODY_LINES`` lines.
+    Each body is typed from the end of its signature's line on, at most ``MOST_BODY_LINES`` lines;
+    the brace that closes it stands there already, as editors put it.  The language is told from
+    ``name``; one whose functions no grammar knows has no keys.
+
+    Raises:
+        SyntaxError, ValueError, RecursionError: it is Python, and does not parse.
     """
-    holes = _spread(_holes(source), n_functions)
+    language = language_of("", name).id
+    found = _holes(source) if language == "python" else _holes_by_grammar(source, language)
+    holes = _spread(_apart(found), n_functions)
     text = source
     for hole in reversed(holes):
         text = text[: hole.start] + text[hole.end :]
@@ -81,12 +95,11 @@ def typed_functions(name: str, source: str, n_functions: int) -> Transcript:
 
 
 def _holes(source: str) -> list[_Hole]:
-    """Return the bodies worth typing, top to bottom, none inside another."""
+    """Return the bodies worth typing of a Python file."""
     starts = [0]
     for line in source.split("\n"):
         starts.append(starts[-1] + len(line) + 1)
     holes: list[_Hole] = []
-    last_end = 0
     for node in ast.walk(ast.parse(source)):
         if not isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef)):
             continue
@@ -94,9 +107,48 @@ def _holes(source: str) -> list[_Hole]:
         if hole_lines is not None:
             first, last = hole_lines
             holes.append(_Hole(starts[first - 1] - 1, starts[last] - 1))
-    holes.sort(key=lambda hole: hole.start)
+    return holes
+
+
+def _holes_by_grammar(source: str, language_id: str) -> list[_Hole]:
+    """Return the bodies worth typing of a file in another language."""
+    tree = parse(DocumentSnapshot.of("", language_id, 1, source))
+    functions = () if tree is None else tree.functions()
+    holes = (_body_hole(tree, function) for function in functions if tree is not None)
+    return [hole for hole in holes if hole is not None]
+
+
+def _body_hole(tree: SyntaxTree, function: Function) -> _Hole | None:
+    """Return the lines of a body that stands on lines of its own."""
+    document = tree.document
+    first = document.line_at(function.body_start)
+    start = document.line_start(first)
+    indentation = document.text[start : function.body_start]
+    is_last_line_shared = document.line_at(function.body_end) == document.line_at(function.end)
+    if indentation.strip() or is_last_line_shared:
+        return None
+    limit = min(document.line_at(function.body_end), first + MOST_BODY_LINES - 1)
+    ends = tree.statement_ends(function.body_start, document.line_end(limit))
+    lasts = [
+        line
+        for line in map(document.line_at, ends)
+        if _begins_with(document.line_text(line), indentation)
+    ]
+    if not lasts or max(lasts) - first + 1 < LEAST_BODY_LINES:
+        return None
+    return _Hole(document.line_end(first - 1), document.line_end(max(lasts)))
+
+
+def _begins_with(line: str, indentation: str) -> bool:
+    """Whether ``line`` is indented by just this."""
+    return line[: len(line) - len(line.lstrip())] == indentation
+
+
+def _apart(holes: Sequence[_Hole]) -> list[_Hole]:
+    """Return ``holes`` from top to bottom, none inside another."""
     apart: list[_Hole] = []
-    for hole in holes:
+    last_end = 0
+    for hole in sorted(holes, key=lambda hole: hole.start):
         if hole.start >= last_end:
             apart.append(hole)
             last_end = hole.end

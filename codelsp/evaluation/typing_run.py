@@ -6,12 +6,13 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from codelsp import __version__
+from codelsp.errors import EvaluationError
 from codelsp.evaluation.at_once import at_once
 from codelsp.evaluation.engines import file_sha256
 from codelsp.evaluation.filling import nearest
 from codelsp.evaluation.hole_run import ledger_file
 from codelsp.evaluation.ledger import Ledger
-from codelsp.evaluation.transcript import typed_functions
+from codelsp.evaluation.transcript import LEAST_BODY_LINES, typed_functions
 from codelsp.evaluation.typist import TypingTask, type_file
 
 if TYPE_CHECKING:
@@ -61,7 +62,8 @@ class TypingPlan:
 def typing_tasks(sources: SourceSet, plan: TypingPlan) -> list[TypingTask]:
     """Return what to type: one file of each package, then a second one of each, and so on.
 
-    Only Python's functions are known how to be typed; files of other languages are passed over.
+    Raises:
+        EvaluationError: there is no function to type in any of the files.
     """
     tasks: list[TypingTask] = []
     for file in sources.in_turn():
@@ -74,6 +76,12 @@ def typing_tasks(sources: SourceSet, plan: TypingPlan) -> list[TypingTask]:
         if len(transcript.keys) >= _LEAST_KEYS:
             beside = nearest(file, sources)[:_NEIGHBORS] if plan.across_files else ()
             tasks.append(TypingTask(file, transcript, beside))
+    if not tasks:
+        raise EvaluationError(
+            f"Nothing to type: none of the {len(sources.chosen)} files has a function of"
+            f" {LEAST_BODY_LINES} lines or more and {_LEAST_KEYS} keys, on lines of their own, in a"
+            " language whose functions are known."
+        )
     return tasks
 
 

@@ -14,6 +14,7 @@ pytest.importorskip("numpy")
 from codelsp.context.paths import path_of
 from codelsp.errors import EvaluationError
 from codelsp.evaluation import typing_run
+from codelsp.evaluation.source_files import SourceFile, SourceSet
 from codelsp.evaluation.typing_report import typing_markdown, typing_report
 from codelsp.evaluation.typing_run import TypingPlan, run_typing, typing_tasks
 from codelsp.evaluation.typist import TypingCounts
@@ -78,6 +79,12 @@ def test_files_with_functions_are_typed_with_what_stands_beside_them_open() -> N
     assert any(task.beside for task in tasks)
     alone = typing_tasks(source_set(), TypingPlan(n_files=2, across_files=False))
     assert not any(task.beside for task in alone)
+
+
+def test_files_without_a_function_are_told_of_and_not_measured_as_nothing() -> None:
+    data = SourceFile("package", "data.json", "[\n  1,\n  2,\n  3,\n  4\n]\n")
+    with pytest.raises(EvaluationError, match="none of the 1 files has a function of 4 lines"):
+        typing_tasks(SourceSet((data,), {"package": (data,)}, ""), PLAN)
 
 
 def test_an_interrupted_run_types_on_with_the_next_file(
