@@ -146,17 +146,24 @@ def check_folders() -> Iterator[Finding]:
 
 
 def check_model_file(settings: Settings) -> Iterator[Finding]:
-    """Look whether the model's file is there and whole."""
+    """Look whether the models' files are there and whole."""
     if settings.engine.startswith(("http://", "https://")):
         yield Finding("model file", State.GOOD, f"none here: the engine is at {settings.engine}")
         return
+    from codelsp.model_store.by_language import models_of
+
+    for name in models_of(settings):
+        yield from _check_model(name)
+
+
+def _check_model(name: str) -> Iterator[Finding]:
     from codelsp.model_store import resolve_model
     from codelsp.model_store.verify import verify_model
 
     try:
-        model = resolve_model(settings.model)
+        model = resolve_model(name)
         yield Finding("model", State.GOOD, f"{model.name}, {model.path}")
-        checked = verify_model(settings.model) or ("nothing is known of it to compare with",)
+        checked = verify_model(name) or ("nothing is known of it to compare with",)
         more = f"; {len(checked) - 1} files have their hashes" if checked[1:] else ""
         yield Finding("model file", State.GOOD, checked[0] + more)
     except CodelspError as error:

@@ -77,7 +77,7 @@ async def _serve_opened(
 
     session = Session(greeting, options.engine_factory or _settled_engine)
     if session.settings.enabled:
-        warming = asyncio.ensure_future(session.completer.warm_up())
+        warming = asyncio.ensure_future(session.warm_up())
     new_server = await asyncio.to_thread(_prepared, options)
     # What has been imported stays: it need not be looked through at every collection, which
     # would cost a keystroke tens of milliseconds now and then.

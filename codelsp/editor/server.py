@@ -63,7 +63,7 @@ class CodeServer(LanguageServer):
         if self.statistics is not None:
             session.completer.on_event = self._count
         if session.settings.enabled:
-            self.spawn(session.completer.warm_up())
+            self.spawn(session.warm_up())
 
     def initialize(self, params: object) -> Json:
         """Begin a session, and return the result of ``initialize``."""

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from codelsp.document.store import DocumentStore
 from codelsp.editor.handed_out import HandedOut
-from codelsp.editor.workspace import path_of, root_of
+from codelsp.editor.workspace import likely_language, path_of, root_of
 from codelsp.model_store.adapted import with_adapted_model
 from codelsp.pipeline.completer import Completer
 
@@ -42,6 +42,10 @@ class Session:
             self.settings,
             client_debounce_ms=self.client.policy.own_debounce_ms,
         )
+
+    async def warm_up(self) -> None:
+        """Make ready before a document is open."""
+        await self.completer.warm_up(language_id=likely_language(self.roots))
 
     def root_of(self, uri: str) -> str:
         """Return the workspace folder of a document, or an empty text."""

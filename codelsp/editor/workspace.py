@@ -10,11 +10,23 @@ from urllib.parse import unquote, urlsplit
 from codelsp.editor.clients import dig
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Sequence
 
     from codelsp.editor.lifecycle import Json
 
 _DRIVE = re.compile(r"/[A-Za-z]:")
+_MARKS = {
+    "python": ("pyproject.toml", "setup.py", "setup.cfg", "requirements.txt", "tox.ini"),
+    "typescript": ("tsconfig.json", "deno.json"),
+    "javascript": ("package.json",),
+    "rust": ("Cargo.toml",),
+    "go": ("go.mod",),
+    "java": ("pom.xml", "build.gradle", "build.gradle.kts"),
+    "cpp": ("CMakeLists.txt", "meson.build", "configure.ac"),
+    "csharp": ("global.json",),
+    "php": ("composer.json",),
+}
+"""Files by which a project's language is guessed, from the surest one on."""
 
 
 def roots_of(params: Json) -> tuple[str, ...]:
@@ -54,3 +66,12 @@ def path_of(uri: str) -> Path | None:
     if _DRIVE.match(path):
         path = path[1:]
     return Path(f"//{parts.netloc}{path}" if parts.netloc else path)
+
+
+def likely_language(roots: Sequence[str]) -> str:
+    """Return the language that the first document is likely to be in; empty if nothing tells."""
+    root = path_of(roots[0]) if roots else None
+    if root is None:
+        return ""
+    marks = ((language, name) for language, names in _MARKS.items() for name in names)
+    return next((language for language, name in marks if (root / name).is_file()), "")

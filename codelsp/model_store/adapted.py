@@ -193,6 +193,12 @@ def with_adapted_model(settings: Settings, root: Path | None) -> Settings:
     return settings if file is None else replace(settings, model=str(file))
 
 
+def is_adaptation_of(base: str, path: Path) -> bool:
+    """Whether ``path`` is a version that was tuned from the model called ``base``."""
+    is_ours = adaptations_dir() in path.parents
+    return is_ours and any(folder.name.startswith(f"{base}-") for folder in (path, path.parent))
+
+
 def _model_file(settings: Settings, root: Path) -> Path | None:
     try:
         if not adaptations_dir().is_dir():

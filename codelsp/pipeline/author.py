@@ -208,7 +208,7 @@ class Author:
         refused = self.reason_refused(document, root)
         if refused:
             raise DraftError(f"Nothing is written here: {refused}.")
-        while (journey := await self._bench.journey()) is None:  # noqa: ASYNC110  # over HTTP
+        while (journey := await self._bench.journey(document)) is None:  # noqa: ASYNC110  # over HTTP
             await asyncio.sleep(_LOADING_PAUSE_SECONDS)
         n_candidates = max(journey.settings.candidates, _LEAST_CANDIDATES)
         return replace(journey, settings=replace(journey.settings, candidates=n_candidates))

@@ -29,8 +29,7 @@ from codelsp.pipeline.answer import (
     Status,
     StatusKind,
 )
-from codelsp.pipeline.connection import Connection
-from codelsp.pipeline.pace import Pace
+from codelsp.pipeline.engines import Engines
 from codelsp.pipeline.run import Run
 from codelsp.pipeline.selection import tree_with_selection, unselected, with_selection
 from codelsp.pipeline.speculation import Speculation
@@ -83,7 +82,7 @@ def _issued(insertion: Insertion, query: CompletionQuery, root: str) -> _Issued:
 
 
 class Completer:
-    """Answers the requests of one session, over its open documents and one engine."""
+    """Answers the requests of one session, over its open documents and its engines."""
 
     def __init__(
         self,
@@ -96,8 +95,8 @@ class Completer:
         self.client_debounce_ms = client_debounce_ms
         self.on_status: Callable[[Status], None] = _ignore
         self.on_event: Callable[[InsertionEvent], None] = _ignore
-        connection = Connection(engine_factory, settings, self._tell)
-        self._bench = Workbench(store, settings, Admission(settings), connection)
+        engines = Engines(engine_factory, settings, self._tell)
+        self._bench = Workbench(store, settings, Admission(settings), engines)
         self._speculation = Speculation(self._bench)
         self._turns: dict[str, _Turn] = {}
         self._runs: dict[str, Run] = {}
@@ -166,7 +165,7 @@ class Completer:
         refused = self._bench.admission.reason_refused(query, root)
         if refused:
             return Answer(note=refused)
-        self._bench.pace.note_keystroke(time.monotonic() * 1e3)
+        self._bench.connection(query.document).pace.note_keystroke(time.monotonic() * 1e3)
         if query.selected is None:
             with trace.stage("cache"):
                 is_invoked = query.trigger is Trigger.INVOKED
@@ -174,7 +173,7 @@ class Completer:
             if shown is not None:
                 trace.source = "cache"
                 return self._hand_out(query, shown, root)
-        journey = await self._bench.journey()
+        journey = await self._bench.journey(query.document)
         if journey is None:
             return Answer(note="the model is still being loaded")
         return await self._complete(journey, query, root, trace)
@@ -206,6 +205,7 @@ class Completer:
             habits = self._bench.habits.text(query.document, others, root, self._bench.settings)
             context = replace(journey.gather(query, tree, others, root), habits=habits)
         trace.facts.update(
+            model=journey.model.name,
             multiline=context.multiline,
             text_kind=context.text_kind.value,
             neighbors=len(context.neighbors),
@@ -313,15 +313,20 @@ class Completer:
         if run is not None:
             run.abort()
 
-    async def warm_up(self, uri: str = "") -> None:
+    async def warm_up(self, uri: str = "", *, language_id: str = "") -> None:
         """Make ready before the first request: the engine, and the document's tree and index.
 
         Failures are told by status.
+
+        Args:
+            uri: Of the document.
+            language_id: Where there is no document yet, what the first one is likely to be in.
         """
         if uri and self._bench.admission.reason_uri_refused(uri):
             return
+        document = self._bench.store.find(uri)
         try:
-            journey = await self._bench.journey()
+            journey = await self._bench.journey(document or language_id)
             document = self._bench.store.find(uri)
             if document is not None:
                 self._bench.store.tree(document)
@@ -384,21 +389,20 @@ class Completer:
         self._bench.habits.clear()
         self._stop_everything()
         self._bench.cache.clear()
-        if await self._bench.connection.update(settings):
-            self._bench.pace = Pace()
+        await self._bench.engines.update(settings)
 
     async def restart_engine(self) -> None:
-        """Let go of the engine and connect anew."""
+        """Let go of the engines and connect anew."""
         self._stop_everything()
         self._bench.cache.clear()
-        await self._bench.connection.restart()
+        await self._bench.engines.close()
         await self.warm_up()
 
     async def close(self) -> None:
-        """Stop everything; the shared engine goes on for other windows."""
+        """Stop everything; shared engines go on for other windows."""
         self._stop_everything()
         self._bench.habits.save()
-        await self._bench.connection.close()
+        await self._bench.engines.close()
 
     def _stop_everything(self) -> None:
         self._speculation.stop()
@@ -414,10 +418,9 @@ class Completer:
     def status(self) -> Status:
         """How the completer is now."""
         if self._bench.admission.is_paused():
-            return Status(
-                StatusKind.PAUSED, "completions are paused", self._bench.connection.model_name
-            )
-        status = self._bench.connection.status
+            model = self._bench.engines.current.model_name
+            return Status(StatusKind.PAUSED, "completions are paused", model)
+        status = self._bench.engines.current.status
         return replace(status, tokens_per_second=self._bench.pace.decode_tokens_per_second)
 
     def _tell(self, status: Status) -> None:
@@ -428,7 +431,7 @@ class Completer:
 
     def _tell_error(self, error: Exception) -> None:
         if not isinstance(error, EngineLoadingError):
-            self._bench.connection.lost(str(error))
+            self._bench.engines.current.lost(str(error))
 
 
 def _is_same(one: CompletionQuery, other: CompletionQuery) -> bool:

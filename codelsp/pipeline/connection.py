@@ -1,4 +1,4 @@
-"""``Connection``: the one engine of a session, connected on demand and again when it is lost."""
+"""``Connection``: to an engine that runs one model, made on demand and again when it is lost."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from codelsp.errors import CodelspError, EngineError, EngineLoadingError, ModelError
 from codelsp.pipeline.answer import Status, StatusKind
+from codelsp.pipeline.pace import Pace
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -20,13 +21,6 @@ logger = logging.getLogger(__name__)
 PATIENCE_SECONDS = 2.0
 """How long a request waits for a model that is being loaded, before it is answered empty."""
 _LOADING_PAUSE_SECONDS = 0.1
-_ENGINE_KEYS = (
-    "engine",
-    "engine_api_key",
-    "engine_idle_minutes",
-    "engine_threads",
-    "model",
-)
 
 
 class Connection:
@@ -44,6 +38,8 @@ class Connection:
         self._engine: Engine | None = None
         self._model: ModelInfo | None = None
         self._attempt: asyncio.Task[ModelInfo] | None = None
+        self.pace = Pace()
+        """Of this model on this machine, and of the user's typing where it answers."""
         self.status = Status(StatusKind.STARTING, "not started yet")
 
     @property
@@ -85,21 +81,8 @@ class Connection:
         self._model = None
         self._set(Status(StatusKind.ERROR, message))
 
-    async def update(self, settings: Settings) -> bool:
-        """Take new settings; returns whether they name another engine, which is then let go."""
-        old, self._settings = self._settings, settings
-        if all(getattr(old, key) == getattr(settings, key) for key in _ENGINE_KEYS):
-            return False
-        await self.restart()
-        return True
-
-    async def restart(self) -> None:
-        """Let go of the engine; the next request makes a new one."""
-        await self.close()
-        self._engine = None
-
     async def close(self) -> None:
-        """Let go of the engine."""
+        """Let go of the engine; what it was is forgotten."""
         if self._attempt is not None:
             self._attempt.cancel()
             await asyncio.wait([self._attempt])

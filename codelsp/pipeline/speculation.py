@@ -55,7 +55,7 @@ class Speculation:
         if is_known or bench.slots.locked() or not bench.store.is_current(query.document):
             return
         try:
-            journey = await bench.journey()
+            journey = await bench.journey(query.document)
             if journey is not None:
                 await self._compute(journey, query, insertion, root)
         except CodelspError as error:

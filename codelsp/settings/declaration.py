@@ -63,7 +63,7 @@ class Settings:
     model: str = _setting(
         default="",
         help_text="A model of the store, a folder, a GGUF file, or a model id of the URL's server;"
-        " empty means the embedded model.",
+        " empty means the embedded ones: codelsp-s for Python, codelsp-m for other languages.",
         scope=Scope.USER,
     )
     adapted: bool = _setting(

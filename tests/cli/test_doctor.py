@@ -82,8 +82,12 @@ def test_folders_that_can_be_made_are_good() -> None:
     assert {finding.state for finding in check_folders()} == {State.GOOD}
 
 
-def test_the_embedded_model_is_whole() -> None:
-    assert {finding.state for finding in check_model_file(Settings())} == {State.GOOD}
+def test_the_embedded_models_are_whole() -> None:
+    findings = list(check_model_file(Settings()))
+
+    assert {finding.state for finding in findings} == {State.GOOD}
+    names = [finding.text.split(",")[0] for finding in findings if finding.subject == "model"]
+    assert names == ["codelsp-s", "codelsp-m"]
 
 
 def test_a_truncated_model_is_broken_and_says_so(tmp_path: Path) -> None:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from codelsp.editor.workspace import path_of, root_of, roots_of
+from codelsp.editor.workspace import likely_language, path_of, root_of, roots_of
 
 
 def test_folders_come_before_the_older_root() -> None:
@@ -48,3 +48,28 @@ def test_drives_and_hosts_of_windows_are_kept() -> None:
     assert str(path_of("file:///c%3A/a")) == "c:/a"
     assert str(path_of("file:///C:/a")) == "C:/a"
     assert str(path_of("file://host/share")) == "//host/share"
+
+
+@pytest.mark.parametrize(
+    ("names", "language"),
+    [
+        ([], ""),
+        (["README.md"], ""),
+        (["package.json"], "javascript"),
+        (["package.json", "tsconfig.json"], "typescript"),
+        (["pyproject.toml", "package.json", "Cargo.toml"], "python"),
+        (["go.mod"], "go"),
+    ],
+)
+def test_the_files_of_a_project_tell_its_likely_language(
+    tmp_path: Path, names: list[str], language: str
+) -> None:
+    for name in names:
+        (tmp_path / name).touch()
+
+    assert likely_language((tmp_path.as_uri(),)) == language
+
+
+def test_without_a_folder_no_language_is_likely() -> None:
+    assert likely_language(()) == ""
+    assert likely_language(("untitled:a", "file:///elsewhere")) == ""

@@ -1,0 +1,85 @@
+"""``Engines``: a session's connections, one for each model that its documents' languages need."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from codelsp.model_store.by_language import DEFAULT_LANGUAGE, OTHER_LANGUAGES, for_language
+from codelsp.pipeline.connection import Connection
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from codelsp.engine.port import Engine
+    from codelsp.pipeline.answer import Status
+    from codelsp.settings import Settings
+
+_ENGINE_KEYS = (
+    "engine",
+    "engine_api_key",
+    "engine_idle_minutes",
+    "engine_threads",
+    "model",
+)
+
+
+class Engines:
+    """Makes a connection when a document in one of its model's languages first wants it.
+
+    Args:
+        engine_factory: Makes the engine of settings.
+        settings: The session's; which model a language gets is in ``model_store/by_language.py``.
+        on_status: Hears how the connection is that was asked for last.
+    """
+
+    def __init__(
+        self,
+        engine_factory: Callable[[Settings], Engine],
+        settings: Settings,
+        on_status: Callable[[Status], None],
+    ) -> None:
+        self._engine_factory = engine_factory
+        self._settings = settings
+        self._on_status = on_status
+        self._by_model: dict[str, Connection] = {}
+        self._language_id = DEFAULT_LANGUAGE
+
+    def of(self, language_id: str) -> Connection:
+        """Return the connection for documents in ``language_id``.
+
+        That which was asked for last also serves languages that no model is chosen for.
+        """
+        if language_id == DEFAULT_LANGUAGE or language_id in OTHER_LANGUAGES:
+            self._language_id = language_id
+        return self.current
+
+    @property
+    def current(self) -> Connection:
+        """The connection that was asked for last."""
+        settings = for_language(self._settings, self._language_id)
+        connection = self._by_model.get(settings.model)
+        if connection is None:
+            connection = Connection(
+                self._engine_factory, settings, lambda status: self._heard(settings.model, status)
+            )
+            self._by_model[settings.model] = connection
+        return connection
+
+    def _heard(self, model: str, status: Status) -> None:
+        if self._by_model.get(model) is self.current:
+            self._on_status(status)
+
+    async def update(self, settings: Settings) -> bool:
+        """Take new settings; returns whether they name other engines; these are then let go."""
+        old, self._settings = self._settings, settings
+        if all(getattr(old, key) == getattr(settings, key) for key in _ENGINE_KEYS):
+            return False
+        await self.close()
+        return True
+
+    async def close(self) -> None:
+        """Let go of all engines; the next request makes new ones."""
+        connections = tuple(self._by_model.values())
+        self._by_model.clear()
+        for connection in connections:
+            await connection.close()
