@@ -34,7 +34,7 @@ _MOST_COUNTED = 4
 _LEAST_CHANCE = 1e-3
 """Chances nearer to 0 or 1 are taken for this: a model is not as sure as it says."""
 _WAITS_FOR_MORE = re.compile(r".*(?:[([{,.=+*/%&|<-]|\b(?:and|or|not|in|is|return))\s*", re.DOTALL)
-_SHORTENERS = frozenset(("check_syntax", "cut_repetition", "cut_unfinished", "fit_suffix"))
+_SHORTENERS = frozenset(("check_syntax", "cut_repetition", "cut_unfinished"))
 
 
 @dataclass(frozen=True)

@@ -18,7 +18,7 @@ from codelsp.candidates.kinds import extend_selected, stay_in_kind, trim_end
 from codelsp.candidates.line_ends import document_line_ends, plain_line_ends
 from codelsp.candidates.repetition import cut_repetition
 from codelsp.candidates.residue import strip_residue
-from codelsp.candidates.suffix_fit import fit_suffix
+from codelsp.candidates.suffix_fit import cut_stray_closer, fit_suffix
 from codelsp.candidates.syntax_check import check_syntax
 from codelsp.candidates.value import drop_secrets, drop_worthless
 
@@ -38,6 +38,7 @@ STEPS: tuple[Step, ...] = (
     fit_indentation,
     cut_to_block,
     cut_repetition,
+    cut_stray_closer,
     cut_unfinished,
     stay_in_kind,
     drop_echo,

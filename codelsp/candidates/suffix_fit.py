@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from codelsp.candidates.candidate import Candidate
     from codelsp.context.completion_context import CompletionContext
 
-_STEP = "suffix_fit"
+_STEP, _STRAY_STEP = "fit_suffix", "cut_stray_closer"
 _CLOSER_RUN = re.compile(r"[)\]}\"'`>]+")
 _MOST_OVERLAP = 200
 
@@ -38,26 +38,49 @@ class Cover:
         return (cost, -self.n_chars, 0) if self.is_overlap else (cost, 0, self.n_chars)
 
 
-def fit_suffix(candidate: Candidate, context: CompletionContext) -> Candidate:
-    """Cover the text right of the cursor that the candidate repeats or closes.
+def cut_stray_closer(candidate: Candidate, context: CompletionContext) -> Candidate:
+    """End the text before a closing bracket that the document does not need.
 
-    A closing bracket that neither the document needs nor the range can cover ends the text.
+    What comes later looks at the text's end, so this is seen to early.
     """
-    rest = after_on_line(candidate, context)
     frame = Frame.of(context)
-    # Most generations have no bracket to fit, and most lines nothing after the cursor.
-    if not rest.strip() and (frame is None or not _CLOSER_RUN.search(candidate.text)):
+    # Most generations have no bracket to fit.
+    if frame is None or not _CLOSER_RUN.search(candidate.text):
         return candidate
-    excess = frame.before().excess if frame else 0
-    frame = frame and replace(frame, rest=rest)
-    cover = best_cover(candidate.text, rest, frame)
-    if frame is not None and cover.balance is not None and cover.balance.excess > excess:
-        return _cut_at_closer(candidate, rest, frame, excess)
+    excess = frame.before().excess
+    rest = after_on_line(candidate, context)
+    frame = replace(frame, rest=rest)
+    if not _is_stray(candidate.text, rest, frame, excess):
+        return candidate
+    for _, place in reversed(frame.scanned(candidate.text).closers):
+        kept = candidate.text[:place].rstrip()
+        if not _is_stray(kept, rest, frame, excess):
+            if not kept.strip():
+                break
+            reason = "a closing bracket that the document does not need"
+            return cut_text(candidate, _STRAY_STEP, reason, len(kept))
+    return candidate.dropped(_STRAY_STEP, "closing brackets that the document does not need")
+
+
+def _is_stray(text: str, rest: str, frame: Frame, excess: int) -> bool:
+    """Whether ``text`` closes more than ``excess`` brackets that nothing opens."""
+    balance = best_cover(text, rest, frame).balance
+    return balance is not None and balance.excess > excess
+
+
+def fit_suffix(candidate: Candidate, context: CompletionContext) -> Candidate:
+    """Cover the text right of the cursor that the candidate repeats or closes."""
+    rest = after_on_line(candidate, context)
+    if not rest.strip():
+        return candidate
+    frame = Frame.of(context)
+    cover = best_cover(candidate.text, rest, frame and replace(frame, rest=rest))
     return _covering(candidate, rest, cover)
 
 
 def best_cover(text: str, rest: str, frame: Frame | None) -> Cover:
     """Return how much of ``rest`` it is best that ``text`` replaces."""
+    text = _as_shown(text)
     scanned = frame.scanned(text) if frame else None
     lengths = {0: False}
     if frame is not None and scanned is not None:
@@ -87,9 +110,7 @@ def overlaps(text: str, rest: str) -> list[int]:
     whole = len(rest.rstrip())
     if not whole:
         return []
-    ending = text.rstrip()
-    if "\n" in text[len(ending) :]:  # It is not shown, see `trim_end`.
-        text = ending
+    text = _as_shown(text)
     found = [
         length
         for length in range(1, min(whole, len(text), _MOST_OVERLAP) + 1)
@@ -101,6 +122,12 @@ def overlaps(text: str, rest: str) -> list[int]:
     if more and first.strip() and first.endswith(rest[:whole]):
         found.append(whole)
     return found
+
+
+def _as_shown(text: str) -> str:
+    """Return ``text`` without a line end behind it, which ``trim_end`` takes off."""
+    ending = text.rstrip()
+    return ending if "\n" in text[len(ending) :] else text
 
 
 def _splits_word(text: str, rest: str, length: int) -> bool:
@@ -125,19 +152,6 @@ def _covering(candidate: Candidate, rest: str, cover: Cover) -> Candidate:
         end=candidate.end + cover.n_chars,
         covered=candidate.covered + covered,
     )
-
-
-def _cut_at_closer(candidate: Candidate, rest: str, frame: Frame, excess: int) -> Candidate:
-    """End the text before the first closer that nothing needs."""
-    for _, place in reversed(frame.scanned(candidate.text).closers):
-        kept = candidate.text[:place].rstrip()
-        cover = best_cover(kept, rest, frame)
-        if cover.balance is None or cover.balance.excess <= excess:
-            if not kept.strip():
-                break
-            reason = "a closing bracket that the document does not need"
-            return _covering(cut_text(candidate, _STEP, reason, len(kept)), rest, cover)
-    return candidate.dropped(_STEP, "closing brackets that the document does not need")
 
 
 def uncovered(candidate: Candidate) -> Candidate:

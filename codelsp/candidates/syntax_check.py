@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from codelsp.candidates.brackets import CLOSER_OF
 from codelsp.candidates.frame import Frame
-from codelsp.candidates.suffix_fit import Cover, best_cover
+from codelsp.candidates.suffix_fit import Cover, best_cover, fit_suffix, uncovered
 from codelsp.candidates.surroundings import (
     WINDOW_CHARS,
     after_on_line,
@@ -154,13 +154,21 @@ def _variants(candidate: Candidate, context: CompletionContext) -> Iterator[Cand
     yield from _other_covers(candidate, context)
     text = candidate.text
     if text.rstrip().endswith(","):
-        yield cut_text(candidate, _STEP, "without its last comma", text.rindex(","))
+        yield _cut_back(candidate, context, "without its last comma", text.rindex(","))
     if "\n" in text.strip():
         end = text.rstrip().rfind("\n")
-        yield cut_text(candidate, _STEP, "without its last line", end)
+        yield _cut_back(candidate, context, "without its last line", end)
         first = text.find("\n", len(text) - len(text.lstrip()))
         if first != end:
-            yield cut_text(candidate, _STEP, "its first line alone", first)
+            yield _cut_back(candidate, context, "its first line alone", first)
+
+
+def _cut_back(
+    candidate: Candidate, context: CompletionContext, reason: str, n_chars: int
+) -> Candidate:
+    """Return the candidate cut, fitted anew, without white space at its end."""
+    n_kept = len(candidate.text[:n_chars].rstrip())
+    return fit_suffix(cut_text(uncovered(candidate), _STEP, reason, n_kept), context)
 
 
 def _without_prefix(candidate: Candidate, context: CompletionContext) -> Iterator[Candidate]:

@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 
 from codelsp.candidates.frame import Frame
-from codelsp.candidates.suffix_fit import fit_suffix, overlaps
+from codelsp.candidates.suffix_fit import cut_stray_closer, fit_suffix, overlaps
 from tests.candidates.contexts import accepted, candidate_at, cleaned, context_at
 
 PAIRS = [("(", ")"), ("[", "]"), ("{", "}"), ('"', '"'), ("'", "'")]
@@ -35,7 +35,7 @@ def test_the_text_s_own_brackets_are_left_alone(opener: str, closer: str) -> Non
 def test_the_range_never_leaves_the_line() -> None:
     context = context_at("f(\n    first,\n    <CURSOR>\n)\n")
 
-    fitted = fit_suffix(candidate_at(context, "second\n)"), context)
+    fitted = cut_stray_closer(candidate_at(context, "second\n)"), context)
 
     assert fitted.text == "second"
     assert fitted.end == context.offset
@@ -100,6 +100,25 @@ def test_in_a_long_table_the_bracket_further_below_is_still_there() -> None:
     rows = "".join(f"    ({n}, {n * 7}, 'row'),\n" for n in range(300))
     context = context_at(f"TABLE = [\n{rows}    <CURSOR>\n{rows}]\n")
 
-    fitted = fit_suffix(candidate_at(context, "(1, 2, 'row')]"), context)
+    fitted = cut_stray_closer(candidate_at(context, "(1, 2, 'row')]"), context)
 
     assert fitted.text == "(1, 2, 'row')"
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("total = 1;\nif (total) {)", "total = 1;"),
+        ("total = 1;\nshow([)", "total = 1;"),
+    ],
+)
+def test_a_line_that_only_opens_something_is_no_end_without_its_stray_bracket(
+    text: str, shown: str
+) -> None:
+    result = cleaned("<CURSOR>\n", text, "javascript")
+
+    assert result == f"⟦{shown}⟧\n"
+
+
+def test_in_a_string_the_line_end_is_not_shown_and_so_closes_nothing() -> None:
+    assert cleaned('print("<CURSOR>")\n', "the total\n") == 'print("⟦the total⟧")\n'
