@@ -3,10 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 
-from codelsp.errors import TrainingError
+from codelsp.errors import ModelNotFoundError, TrainingError
 from codelsp.model_store.hub import transformers_folder
+from codelsp.model_store.model import ModelKind
+from codelsp.model_store.resolve import resolve_model
+from codelsp.training.from_gguf import unpack_gguf
 from codelsp.training.holes import FILE as HOLES
 from codelsp.training.holes import read_holes
 from codelsp.training.lora import with_adapters
@@ -26,8 +31,6 @@ from codelsp.training.validation import Validator
 from codelsp.training.windows import open_rows
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from tokenizers import Tokenizer
     from transformers import PreTrainedModel
 
@@ -105,14 +108,27 @@ def objective_of(tokenizer: Tokenizer, recipe: Recipe) -> Objective:
     return Objective(end, pad, recipe.end_weight, recipe.z_weight)
 
 
+def _model_to_start_from(name: str) -> PreTrainedModel:
+    """Return the model called ``name``; one that is here as a GGUF file alone is unpacked."""
+    try:
+        found = resolve_model(name, ModelKind.HF)
+    except ModelNotFoundError:
+        found = None  # The Hub may have it.
+    if found is None or found.kind is ModelKind.HF:
+        return load_model(transformers_folder(name))
+    with TemporaryDirectory(prefix="codelsp-") as folder:
+        return load_model(unpack_gguf(found.path, Path(folder) / found.name))
+
+
 def fresh_model(recipe: Recipe, tokenizer: Tokenizer, objective: Objective) -> PreTrainedModel:
     """Return the model that a run begins with: new, or the one the recipe starts from.
 
     Raises:
         TrainingError: it has fewer tokens than the tokenizer.
+        ModelNotFoundError, ModelFileError: there is no such model, or none that can be trained.
     """
     if recipe.start_from:
-        model = load_model(transformers_folder(recipe.start_from))
+        model = _model_to_start_from(recipe.start_from)
         ids = {token: tokenizer.token_to_id(token) for token in recipe.new_tokens}
         missing = [token for token, number in ids.items() if number is None]
         if missing:

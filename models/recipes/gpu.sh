@@ -9,7 +9,8 @@
 #                                                      what travels; site.tar.xz has the Python
 #                                                      packages that the machine lacks, pyppmd too
 #
-# Then, on the GPU machine, from the repository's root, MODEL being s or m:
+# Then, on the GPU machine, from the repository's root, MODEL being s, m, or m-more, which goes on
+# from the codelsp-m that ships:
 #
 #   gpu.sh take      unpacks what came along into WORK
 #   gpu.sh prepare   rows of MODEL: passes over the text side by side, other holes in each
@@ -31,12 +32,14 @@ WORKERS=${WORKERS:-5}
 CONTEXT=${CONTEXT:-1024}
 SECONDS_A_VISIT=${SECONDS_A_VISIT:-540}
 PYTHON=${PYTHON:-python3}
-if [[ "$MODEL" = s ]]; then
-  PASSES=${PASSES:-2} languages=python
-else
-  PASSES=${PASSES:-3} languages=
-fi
-recipe=$WORK/recipe-$MODEL.toml run=$WORK/run-$MODEL tokenizer=$WORK/tokenizer-$MODEL.json
+languages= rules= first_seed=1
+case $MODEL in
+s) PASSES=${PASSES:-2} languages=python ;;
+m) PASSES=${PASSES:-3} ;;
+m-more) PASSES=${PASSES:-2} rules=$here/codelsp-m-more-rules.json first_seed=11 ;;
+*) echo "MODEL is $MODEL; it is s, m or m-more" >&2 && exit 2 ;;
+esac
+recipe=$WORK/recipe-$MODEL.toml run=$WORK/run-$MODEL tokenizer=$WORK/tokenizer-${MODEL%-more}.json
 export TOKENIZERS_PARALLELISM=false PYTHONUNBUFFERED=1
 export PYTHONPATH=$WORK/site${PYTHONPATH:+:$PYTHONPATH}
 
@@ -79,7 +82,8 @@ take)
 prepare)
   for pass in $(seq "$PASSES"); do
     codelsp train prepare "$WORK/corpus" --tokenizer "$tokenizer" --languages "$languages" \
-      --context "$CONTEXT" --seed "$pass" --workers "$WORKERS" -o "$WORK/rows-$MODEL-$pass" &
+      ${rules:+--rules "$rules"} --context "$CONTEXT" --workers "$WORKERS" \
+      --seed "$((first_seed + pass - 1))" -o "$WORK/rows-$MODEL-$pass" &
   done
   for job in $(jobs -p); do wait "$job"; done
   ;;

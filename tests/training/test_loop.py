@@ -18,6 +18,7 @@ import torch
 from safetensors.torch import load_file
 
 from codelsp.errors import CheckpointError, CorpusError, TrainingError
+from codelsp.model_store.places import DEFAULT_MODEL, embedded_dir
 from codelsp.training import checkpoint as checkpoints
 from codelsp.training.average import average
 from codelsp.training.checkpoint import checkpoints_in, read_state
@@ -264,6 +265,18 @@ def test_training_goes_on_from_any_model_of_hugging_face(recipe: Recipe, tmp_pat
         if name in before
     )
     assert tuned.train(Limits(steps=2)).step == 2
+
+
+def test_training_goes_on_from_a_gguf_file_alone(recipe: Recipe, tmp_path: Path) -> None:
+    model = tmp_path / "model"
+    model.mkdir()
+    for name in (f"{DEFAULT_MODEL}-q8_0.gguf", "tokenizer.json"):
+        shutil.copyfile(embedded_dir() / DEFAULT_MODEL / name, model / name)
+
+    tuned = Run(replace(recipe, start_from=str(model)), tmp_path / "run")
+
+    assert tuned.model.config.vocab_size == 8192
+    assert tuned.train(Limits(steps=1)).step == 1
 
 
 def test_the_mean_of_checkpoints_is_their_mean(recipe: Recipe, tmp_path: Path) -> None:
