@@ -154,7 +154,7 @@ def holes(
         seed=seed,
         n_candidates=candidates,
     )
-    subjects = subjects_of(context.obj, model, engine)
+    subjects = subjects_of(context.obj, model, engine, sources.language_id)
 
     async def measured() -> tuple[list[Ledger], Ledger]:
         from codelsp.evaluation.engines import opened
@@ -202,8 +202,8 @@ def typing(
     from codelsp.evaluation.typing_run import TypingPlan, run_typing
 
     invocation: Invocation = context.obj.with_options(threshold=threshold)
-    subjects = subjects_of(invocation, model, None)
     sources = _sources(files, "report", seed)
+    subjects = subjects_of(invocation, model, None, sources.language_id)
     told = (("threshold", subjects[0].settings.threshold),)
     plan = TypingPlan(
         max(1, n_files // 4) if fast else n_files,
@@ -307,7 +307,7 @@ def threshold(
 
     sources = _sources(files, "tuning", seed)
     plan = TypingPlan(max(1, n_files // 4) if fast else n_files)
-    (subject,) = subjects_of(context.obj, [model] if model else None, engine)
+    (subject,) = subjects_of(context.obj, [model] if model else None, engine, sources.language_id)
 
     async def measured() -> Ledger:
         from codelsp.evaluation.engines import opened

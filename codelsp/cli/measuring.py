@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from codelsp.cli.session import Invocation, effective_settings, make_console, resumable
+from codelsp.model_store.by_language import DEFAULT_LANGUAGE, for_language
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine, Iterator, Sequence
@@ -41,13 +42,16 @@ class Subject:
 
 
 def subjects_of(
-    invocation: Invocation, models: Sequence[str] | None, engine: str | None
+    invocation: Invocation,
+    models: Sequence[str] | None,
+    engine: str | None,
+    language_id: str = DEFAULT_LANGUAGE,
 ) -> list[Subject]:
-    """Return one subject for each of ``models``; without any, the model of the settings."""
+    """Return one subject for each of ``models``; without any, what answers in a language."""
     found = []
     for model in models or (None,):
         own = invocation.with_options(model=model, engine=engine)
-        found.append(Subject(effective_settings(own), own.overrides))
+        found.append(Subject(for_language(effective_settings(own), language_id), own.overrides))
     return found
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import zipfile
+from collections import Counter
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 from random import Random
@@ -77,6 +78,12 @@ class SourceSet:
     by_package: dict[str, tuple[SourceFile, ...]] = field(repr=False)
     digest: str
     """SHA-256 over names and texts of the chosen; results name it."""
+
+    @property
+    def language_id(self) -> str:
+        """The language that most of the chosen files are in."""
+        languages = Counter(file.language_id for file in self.chosen)
+        return languages.most_common(1)[0][0]
 
     def in_turn(self) -> list[SourceFile]:
         """Return the chosen files so that packages take turns: few of them are then of many."""
