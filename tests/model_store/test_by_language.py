@@ -72,7 +72,7 @@ def test_an_installation_without_the_other_model_has_the_default_one_everywhere(
 
 
 def test_languages_are_named_as_editors_name_them() -> None:
-    learned = ("a.c", "a.cpp", "a.go", "a.java", "a.js", "a.jsx", "a.rs", "a.ts", "a.tsx", "a.php")
+    learned = ("a.c", "a.cpp", "a.go", "a.java", "a.js", "a.jsx", "a.rs", "a.ts", "a.tsx", "a.cs")
 
     assert {language_of("", name).id for name in learned} <= OTHER_LANGUAGES
     assert language_of("", "a.py").id == DEFAULT_LANGUAGE
