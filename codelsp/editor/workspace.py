@@ -24,7 +24,6 @@ _MARKS = {
     "java": ("pom.xml", "build.gradle", "build.gradle.kts"),
     "cpp": ("CMakeLists.txt", "meson.build", "configure.ac"),
     "csharp": ("global.json",),
-    "php": ("composer.json",),
 }
 """Files by which a project's language is guessed, from the surest one on."""
 
