@@ -36,6 +36,8 @@ LSP_MODE = """
 ; An installed package is loaded part by part, when one is needed.
 (dolist (part '(mode lens modeline headerline diagnostics completion inline-completion))
   (require (intern (format "lsp-%s" part))))
+; Whatever else is on the machine has no say.
+(setq lsp-enabled-clients '(codelsp))
 (setq lsp-auto-guess-root t lsp-inline-completion-idle-delay 0.1)
 (lsp-register-client
  (make-lsp-client :new-connection (lsp-stdio-connection '({command}))
