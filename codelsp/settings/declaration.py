@@ -104,7 +104,7 @@ class Settings:
         between=(0.0, 2.0),
     )
     threshold: float = _setting(
-        default=0.3,
+        default=0.35,
         help_text="Least estimated chance of being right at which a completion is shown unasked.",
         between=(0.0, 1.0),
     )
