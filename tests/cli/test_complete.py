@@ -46,7 +46,8 @@ def test_a_completion_is_shown_in_its_place_with_its_timing(
 
 @pytest.mark.usefixtures("engine")
 def test_json_holds_insertions_and_trace(source: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    assert main(["complete", f"{source}:2", "--json", "--automatic"]) == 0
+    options = ["--set", "threshold=0.1", "complete", f"{source}:2", "--json", "--automatic"]
+    assert main(options) == 0
 
     told = json.loads(capsys.readouterr().out)
     offset = SOURCE.index("return ") + len("return ")
