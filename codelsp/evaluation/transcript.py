@@ -113,8 +113,9 @@ def _holes(source: str) -> list[_Hole]:
 def _holes_by_grammar(source: str, language_id: str) -> list[_Hole]:
     """Return the bodies worth typing of a file in another language."""
     tree = parse(DocumentSnapshot.of("", language_id, 1, source))
-    functions = () if tree is None else tree.functions()
-    holes = (_body_hole(tree, function) for function in functions if tree is not None)
+    if tree is None:
+        return []
+    holes = (_body_hole(tree, function) for function in tree.functions())
     return [hole for hole in holes if hole is not None]
 
 

@@ -14,7 +14,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from codelsp.engine.port import Engine, ModelInfo
-    from codelsp.settings import Settings
 
 logger = logging.getLogger(__name__)
 
@@ -27,13 +26,9 @@ class Connection:
     """Makes the engine when it is first wanted, and knows what its model is."""
 
     def __init__(
-        self,
-        engine_factory: Callable[[Settings], Engine],
-        settings: Settings,
-        on_status: Callable[[Status], None],
+        self, make_engine: Callable[[], Engine], on_status: Callable[[Status], None]
     ) -> None:
-        self._engine_factory = engine_factory
-        self._settings = settings
+        self._make_engine = make_engine
         self._on_status = on_status
         self._engine: Engine | None = None
         self._model: ModelInfo | None = None
@@ -55,7 +50,7 @@ class Connection:
             ModelError: the model cannot be used.
         """
         if self._engine is None:
-            self._engine = self._engine_factory(self._settings)
+            self._engine = self._make_engine()
         if self._model is None:
             if self._attempt is None or self._attempt.done():
                 self._attempt = asyncio.create_task(self._connect(self._engine))

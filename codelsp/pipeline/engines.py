@@ -42,6 +42,7 @@ class Engines:
         self._settings = settings
         self._on_status = on_status
         self._by_model: dict[str, Connection] = {}
+        self._by_language: dict[str, Connection] = {}
         self._language_id = DEFAULT_LANGUAGE
 
     def of(self, language_id: str) -> Connection:
@@ -56,14 +57,21 @@ class Engines:
     @property
     def current(self) -> Connection:
         """The connection that was asked for last."""
-        settings = for_language(self._settings, self._language_id)
-        connection = self._by_model.get(settings.model)
+        # Which model a language gets is looked up on the disk, and this is asked at every key.
+        connection = self._by_language.get(self._language_id)
         if connection is None:
-            connection = Connection(
-                self._engine_factory, settings, lambda status: self._heard(settings.model, status)
-            )
-            self._by_model[settings.model] = connection
+            connection = self._by_language[self._language_id] = self._found(self._language_id)
         return connection
+
+    def _found(self, language_id: str) -> Connection:
+        model = for_language(self._settings, language_id).model
+        if model not in self._by_model:
+            self._by_model[model] = Connection(
+                # By the settings of the moment in which it is first wanted.
+                lambda: self._engine_factory(for_language(self._settings, language_id)),
+                lambda status: self._heard(model, status),
+            )
+        return self._by_model[model]
 
     def _heard(self, model: str, status: Status) -> None:
         if self._by_model.get(model) is self.current:
@@ -81,5 +89,6 @@ class Engines:
         """Let go of all engines; the next request makes new ones."""
         connections = tuple(self._by_model.values())
         self._by_model.clear()
+        self._by_language.clear()
         for connection in connections:
             await connection.close()

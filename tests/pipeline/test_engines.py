@@ -82,6 +82,21 @@ async def test_other_settings_of_engines_make_new_ones(settings: Settings, n_mad
     assert len(made.models) == n_made
 
 
+async def test_an_engine_is_made_by_the_settings_of_the_moment_in_which_it_is_wanted() -> None:
+    made: list[Settings] = []
+
+    def engine(settings: Settings) -> ScriptedEngine:
+        made.append(settings)
+        return ScriptedEngine([""])
+
+    engines = Engines(engine, Settings(), lambda _status: None)
+    connection = engines.of("go")
+    await engines.update(Settings(context_tokens=512))
+    await connection.get()
+
+    assert [(each.model, each.context_tokens) for each in made] == [(OF_OTHER_LANGUAGES, 512)]
+
+
 async def test_the_model_is_made_ready_for_the_document_that_is_opened() -> None:
     made, store = Made(), DocumentStore()
     completer = Completer(store, made.engine, Settings())
