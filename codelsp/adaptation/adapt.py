@@ -8,12 +8,13 @@ from __future__ import annotations
 
 import shutil
 import threading
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timezone
 from typing import TYPE_CHECKING, Any, Protocol
 
 from filelock import FileLock, Timeout
 
+from codelsp.adaptation.languages import answered_by, model_to_adapt
 from codelsp.adaptation.partition import Partition, partition
 from codelsp.adaptation.plan import Work, begin
 from codelsp.adaptation.repository import read_repository
@@ -56,8 +57,8 @@ class Listener(Protocol):
     def stage(self, text: str) -> None:
         """Something begins."""
 
-    def files(self, found: RepositoryFiles, sides: Partition) -> None:
-        """The repository was read."""
+    def files(self, model: str, found: RepositoryFiles, sides: Partition) -> None:
+        """The repository was read, for the model of this name."""
 
     def step(self, report: StepReport, seconds: float) -> None:
         """The model took a step of a run of ``seconds``."""
@@ -77,6 +78,8 @@ class Outcome:
     """None if a signal ended it before."""
     model: Path | None = None
     """The folder of the adopted model; None if the old one stays."""
+    base: str = ""
+    """The name of the model that was tuned."""
 
     @property
     def is_finished(self) -> bool:
@@ -117,9 +120,9 @@ def adapt(
 def _adapt(
     plan: AdaptPlan, settings: Settings, listener: Listener, idleness: Idleness | None
 ) -> Outcome:
+    plan, work = _begun(plan, settings, listener)
     base = base_model(plan.model)
     name = version_name(plan.root, base)
-    work = _begun(plan, settings, listener)
     if _waits_in_vain(idleness, listener):
         return Outcome(None)
     tuned = tune(plan, work, name, lambda run: [_Steps(run, listener, idleness)], listener.stage)
@@ -127,28 +130,33 @@ def _adapt(
         return Outcome(None)
     listener.stage("typing held-out files")
     trial = compare(_contest(plan, base, work, tuned), settings, listener.typed)
-    report = _report(plan, tuned, trial)
+    report = _report(plan, base, tuned, trial)
     keep_trial(plan.root, {"when": _now(), "is_better": trial.is_better, **report})
     made = None
     if trial.is_better:
         version = Version(name, _now(), report)
         made = adopt(plan.root, resolve_model(plan.model), tuned.folder, version)
     shutil.rmtree(work.folder, ignore_errors=True)
-    return Outcome(trial, made)
+    return Outcome(trial, made, base.name)
 
 
-def _begun(plan: AdaptPlan, settings: Settings, listener: Listener) -> Work:
-    """Return the work with its corpus: read now, or as it was when the work began."""
-    languages = frozenset(("python",))
+def _begun(plan: AdaptPlan, settings: Settings, listener: Listener) -> tuple[AdaptPlan, Work]:
+    """Return the plan with its model, and the work with its corpus.
+
+    The corpus is read now, or as it was when the work began.
+    """
     listener.stage("looking at the repository")
     # What cannot be adapted to is refused before anything is written.
-    found = read_repository(plan.root, languages, settings.exclude)
+    found = read_repository(plan.root, settings.exclude)
+    settings = replace(settings, model=plan.model)
+    plan = replace(plan, model=model_to_adapt(found, settings, plan.language))
+    found = answered_by(plan.model, found, settings)
     sides = partition(found.documents)
     work, _ = begin(plan)
     if not (work.corpus / MANIFEST).is_file():
-        listener.files(found, sides)
+        listener.files(resolve_model(plan.model).name, found, sides)
         write_corpus(sides, found.name, work.corpus)
-    return work
+    return plan, work
 
 
 def _contest(plan: AdaptPlan, base: Model, work: Work, tuned: Tuned) -> Contest:
@@ -165,8 +173,8 @@ def _contest(plan: AdaptPlan, base: Model, work: Work, tuned: Tuned) -> Contest:
 
 def _in_force(plan: AdaptPlan, base: Model) -> Path:
     """Return the model that serves the repository now: the last adapted one, or the base."""
-    known = read_adaptation(plan.root)
-    if known is not None and known.active is not None and known.base == base.name:
+    known = read_adaptation(plan.root, base.name)
+    if known is not None and known.active is not None:
         files = sorted((adaptation_dir(plan.root) / known.active.name).glob("*.gguf"))
         if files:
             return files[0]
@@ -203,13 +211,14 @@ class _Steps:
         self._listener.stage(text)
 
 
-def _report(plan: AdaptPlan, tuned: Tuned, trial: Trial) -> dict[str, Any]:
+def _report(plan: AdaptPlan, base: Model, tuned: Tuned, trial: Trial) -> dict[str, Any]:
     return {
         **trial.as_dict(),
         "tokens": tuned.tokens,
         "repository_tokens": tuned.own_tokens,
         "seconds": round(tuned.seconds, 1),
         "lora_rank": plan.lora_rank,
+        "base": base.name,
     }
 
 

@@ -27,7 +27,9 @@ class AdaptPlan:
 
     root: Path
     model: str = ""
-    """As the setting says it; empty is the embedded model."""
+    """As the setting says it; empty is what answers in ``language``."""
+    language: str = ""
+    """LSP id; empty is that in which most of the code is answered."""
     lora_rank: int = 0
     """Of adapters; 0 trains the whole model."""
     minutes: float = 15.0
@@ -42,7 +44,8 @@ class AdaptPlan:
     def facts(self) -> dict[str, Any]:
         """Return the plan as JSON knows it."""
         facts = {**asdict(self), "root": str(self.root), "version": _VERSION}
-        del facts["threads"]  # what else runs on the machine is no part of the work
+        # What else runs on the machine is no part of the work, nor is why the model was chosen.
+        del facts["threads"], facts["language"]
         return facts
 
 

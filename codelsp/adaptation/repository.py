@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from codelsp.context.privacy import PrivacyRules
+from codelsp.document.functions import languages_with_functions
 from codelsp.errors import CorpusError
 from codelsp.habits.listing import files_below
 from codelsp.training.cleaning import redacted, without_license_header
@@ -42,27 +43,34 @@ class RepositoryFiles:
     """Addresses and secrets that were taken out."""
 
     @property
+    def languages(self) -> dict[str, int]:
+        """LSP ids and the characters in each language, most first."""
+        n_chars: Counter[str] = Counter()
+        for document in self.documents:
+            n_chars[document.language] += len(document.text)
+        return dict(n_chars.most_common())
+
+    @property
     def n_characters(self) -> int:
         """Characters of all documents together."""
         return sum(len(document.text) for document in self.documents)
 
 
-def read_repository(
-    root: Path, languages: frozenset[str], exclude: Sequence[str] = ()
-) -> RepositoryFiles:
-    """Read the files of ``root`` that may be learned from.
+def read_repository(root: Path, exclude: Sequence[str] = ()) -> RepositoryFiles:
+    """Read the files of ``root`` that may be learned from: in languages that have functions.
+
+    In others there is nothing by whose typing it could be told whether learning has helped.
 
     Args:
         root: The repository's folder; it need not be git's.
-        languages: LSP ids.
         exclude: The globs of the setting of that name.
 
     Raises:
-        CorpusError: it is no folder, or no file of these languages is in it.
+        CorpusError: it is no folder, or no such file is in it.
     """
     if not root.is_dir():
         raise CorpusError(f"{root} is no folder; name the repository to adapt to.")
-    rules, limits = PrivacyRules(exclude), FileLimits(languages)
+    rules, limits = PrivacyRules(exclude), FileLimits(languages_with_functions())
     left_out: Counter[str] = Counter()
     seen: set[str] = set()
     documents, n_redacted = [], 0
@@ -79,11 +87,9 @@ def read_repository(
         documents.append(document)
         n_redacted += n
     if not documents:
-        names = ", ".join(sorted(languages))
         reasons = ", ".join(f"{n} {reason}" for reason, n in left_out.most_common(4))
         raise CorpusError(
-            f"{root} holds no file of {names} to learn from"
-            f"{f' (left out: {reasons})' if reasons else ''}."
+            f"{root} holds no code to learn from{f' (left out: {reasons})' if reasons else ''}."
         )
     name = root.resolve().name
     return RepositoryFiles(name, tuple(documents), dict(left_out.most_common()), n_redacted)

@@ -34,6 +34,13 @@ def adapt(
     model: Annotated[
         str | None, typer.Option(help="A model of the store or a folder; else the setting's.")
     ] = None,
+    language: Annotated[
+        str | None,
+        typer.Option(
+            help="Adapt the model that answers in this language (python, typescript ...), where"
+            " several do; else that of most of the code."
+        ),
+    ] = None,
     minutes: Annotated[
         float, typer.Option(min=0.05, help="Of training at most; pauses do not count.")
     ] = 15.0,
@@ -73,6 +80,7 @@ def adapt(
         plan = AdaptPlan(
             root,
             settings.model if model is None else model,
+            language or "",
             rank if lora else 0,
             minutes,
             epochs,
@@ -83,14 +91,11 @@ def adapt(
 
 
 def _adapt(plan: Any, settings: Any, idleness: Any) -> None:
-    from dataclasses import replace
-
     from codelsp.adaptation.adapt import adapt as work_on
     from codelsp.training.session import lower_priority
 
     lower_priority()
     display = _Display()
-    settings = replace(settings, model=plan.model)
     try:
         with display:
             outcome = work_on(plan, settings, display, idleness)
@@ -114,8 +119,9 @@ def _tell(outcome: Outcome) -> None:
     console.print(_figures_line(report), markup=False)
     if outcome.model is not None:
         console.print(
-            f"Adopted: {outcome.model.name} is used in this workspace from now on; editors take it"
-            " when they start codelsp or open a file. `codelsp adapt --undo` takes it back.",
+            f"Adopted: {outcome.model.name} is used in this workspace from now on, in the place of"
+            f" {outcome.base}; editors take it when they start codelsp or open a file."
+            " `codelsp adapt --undo` takes it back.",
             markup=False,
         )
     else:
@@ -139,27 +145,26 @@ def _figures_line(report: dict[str, Any]) -> str:
 
 def _show_status(root: Path, *, as_json: bool) -> None:
     from codelsp.adaptation.plan import Work
-    from codelsp.model_store.adapted import adaptation_dir, read_adaptation, work_dir
+    from codelsp.model_store.adapted import adaptation_dir, read_adaptations, work_dir
 
-    known = read_adaptation(root)
+    active = {each.base: each.active for each in read_adaptations(root) if each.active is not None}
     stage = Work(work_dir(root)).stage()
     last = _last_trial(root)
     console = make_console()
     if as_json:
-        active = None if known is None or known.active is None else known.active.name
-        base = known.base if known else None
-        facts = {"root": str(root), "active": active, "base": base, "unfinished": stage or None}
+        names = {base: version.name for base, version in active.items()}
+        facts = {"root": str(root), "active": names, "unfinished": stage or None}
         console.out(json.dumps({**facts, "last_trial": last}, indent=1), highlight=False)
         return
-    if known is None or known.active is None:
+    if not active:
         console.print(f"{root}: no adapted model is in force.", markup=False)
-    else:
+    for base, version in active.items():
         console.print(
-            f"{root}: {known.active.name} is in force in place of {known.base}, since"
-            f" {known.active.adopted}; it lies in {adaptation_dir(root) / known.active.name}.",
+            f"{root}: {version.name} is in force in the place of {base}, since {version.adopted};"
+            f" it lies in {adaptation_dir(root) / version.name}.",
             markup=False,
         )
-        console.print(_figures_line(known.active.report), markup=False)
+        console.print(_figures_line(version.report), markup=False)
     if stage:
         console.print(f"Unfinished work: {stage}; the same command goes on.", markup=False)
     if last is not None and not last["is_better"]:
@@ -221,8 +226,12 @@ class _Display:
         self._console.print(text, style="dim", markup=False)
         self._bar.update(self._task, description=text, total=None, completed=0)
 
-    def files(self, found: RepositoryFiles, sides: Partition) -> None:
-        """Show what was read."""
+    def files(self, model: str, found: RepositoryFiles, sides: Partition) -> None:
+        """Show what is adapted, and to what."""
+        languages = ", ".join(
+            f"{name} {n / found.n_characters:.0%}" for name, n in found.languages.items()
+        )
+        self._console.print(f"{model}, to {languages}", markup=False)
         left_out = ", ".join(f"{n} {reason}" for reason, n in found.left_out.items())
         self._console.print(
             f"{len(sides.train)} files to learn from, {len(sides.held_out)} held out;"

@@ -69,7 +69,7 @@ def complete(
 ) -> None:
     """Complete the code at a place of a file, and show how it came about."""
     from codelsp.context.completion_context import CompletionQuery, Trigger
-    from codelsp.model_store.by_language import for_language
+    from codelsp.model_store.by_language import for_workspace
 
     path, line, column = parse_place(place)
     document = read_document(path)
@@ -79,7 +79,7 @@ def complete(
         candidates=candidates, engine=engine, model=model
     )
     root = workspace_of(path)
-    settings = for_language(effective_settings(invocation, root), document.language_id)
+    settings = for_workspace(effective_settings(invocation, root), document.language_id, root)
     outcome = asyncio.run(_completed(query, settings, root.as_uri()))
     console = make_console()
     if as_json:

@@ -10,6 +10,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from codelsp.document import signatures
+from codelsp.document.grammars import NODE_TYPES
+from codelsp.document.languages import LANGUAGES
 from codelsp.document.nodes import end_of, last_solid, path_over, start_of
 from codelsp.document.scopes import body_of, name_of, open_nodes
 from codelsp.document.text_kinds import is_docstring
@@ -105,6 +107,15 @@ class Function:
     def qualified_name(self) -> str:
         """The name behind its classes': ``Owner.name``."""
         return f"{self.owner}.{self.name}" if self.owner else self.name
+
+
+def languages_with_functions() -> frozenset[str]:
+    """Return the LSP ids of the languages in which functions are found."""
+    return frozenset(
+        language.id
+        for language in LANGUAGES
+        if language.grammar is not None and NODE_TYPES[language.grammar].functions
+    )
 
 
 def function_at(source: Source, offset: int) -> Function | None:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from codelsp.document.store import DocumentStore
 from codelsp.editor.handed_out import HandedOut
 from codelsp.editor.workspace import likely_language, path_of, root_of
-from codelsp.model_store.adapted import with_adapted_model
+from codelsp.model_store.by_language import for_workspace
 from codelsp.pipeline.completer import Completer
 
 if TYPE_CHECKING:
@@ -29,8 +29,7 @@ class Session:
         self.encoding: PositionEncoding = greeting.client.encoding
         self.roots = greeting.roots
         self.layers = greeting.layers
-        self._chosen = greeting.settings
-        self.settings = self._for_workspace(greeting.settings)
+        self.settings = greeting.settings
         self.problems: tuple[Problem, ...] = greeting.problems
         self.store = DocumentStore()
         self.handed_out = HandedOut()
@@ -41,6 +40,7 @@ class Session:
             engine_factory,
             self.settings,
             client_debounce_ms=self.client.policy.own_debounce_ms,
+            choose_model=self._with_model,
         )
 
     async def warm_up(self) -> None:
@@ -57,22 +57,16 @@ class Session:
 
     async def read_settings_again(self) -> tuple[Problem, ...]:
         """Put the settings together anew, work by them, and return problems not known before."""
-        self._chosen, problems = self.layers.read()
-        self.settings = self._for_workspace(self._chosen)
+        self.settings, problems = self.layers.read()
         fresh = tuple(problem for problem in problems if problem not in self.problems)
         self.problems = problems
         await self.completer.update_settings(self.settings)
         return fresh
 
-    @property
-    def has_other_model(self) -> bool:
-        """Whether a model was adapted to the workspace, or taken back, since the last look."""
-        return self._for_workspace(self._chosen).model != self.settings.model
+    def _with_model(self, settings: Settings, language_id: str) -> Settings:
+        """Return ``settings`` with the model for a language, adapted to the workspace if one was.
 
-    def _for_workspace(self, settings: Settings) -> Settings:
-        """Return ``settings`` with the model that was adapted to the workspace, if one was.
-
-        With several folders open none is taken: each has a right to its own.
+        With several folders open none that was adapted is taken: each has a right to its own.
         """
         root = path_of(self.roots[0]) if len(self.roots) == 1 else None
-        return with_adapted_model(settings, root)
+        return for_workspace(settings, language_id, root)

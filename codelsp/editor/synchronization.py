@@ -27,7 +27,7 @@ def open_document(ls: CodeServer, item: object) -> None:
         logger.warning("ignored a didOpen that names no document")
         return
     ls.session.store.open(document)
-    if ls.session.has_other_model:
+    if ls.session.completer.has_other_model:
         ls.spawn(configuration.read_again(ls))
     ls.spawn(ls.session.completer.warm_up(document.uri))
 

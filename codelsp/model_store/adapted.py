@@ -1,9 +1,9 @@
-"""Models that ``codelsp adapt`` has tuned on a workspace, and which one is in force there.
+"""Models that ``codelsp adapt`` has tuned on a workspace, and which ones are in force there.
 
 They lie in the user's data folder, in a folder a workspace that is named by the hash of its path;
 nothing is ever read from inside a workspace, so that a cloned repository cannot bring a model
-along.  ``adapted.json`` says what is in force and is replaced whole: a workspace has the old model
-or the new one at every moment.
+along.  ``adapted.json`` says what is in force in the place of which base, and is replaced whole: a
+workspace has the old model or the new one at every moment.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ import json
 import os
 import shutil
 from dataclasses import asdict, dataclass, field, replace
+from datetime import datetime
 from hashlib import sha256
 from typing import TYPE_CHECKING, Any
 
@@ -50,10 +51,8 @@ class Version:
 
 @dataclass(frozen=True)
 class Adaptation:
-    """What is known of one workspace: ``adapted.json``."""
+    """What one base was tuned to in one workspace."""
 
-    root: str
-    """The workspace folder, absolute."""
     base: str
     """The model that was tuned, by its name; the adapted one stands in for it alone."""
     base_digest: str
@@ -82,30 +81,44 @@ def work_dir(root: Path) -> Path:
     return adaptation_dir(root) / _WORK
 
 
-def read_adaptation(root: Path) -> Adaptation | None:
-    """Return what is known of the workspace ``root``; None if it was never adapted to.
+def read_adaptations(root: Path) -> tuple[Adaptation, ...]:
+    """Return what is known of the workspace ``root``, one entry for each base that was tuned.
 
     Raises:
-        ModelFileError: the entry is damaged, and what to do about it.
+        ModelFileError: the file is damaged, and what to do about it.
     """
     file = adaptation_dir(root) / ENTRY
     try:
         facts = json.loads(file.read_bytes())
-        versions = tuple(Version(**each) for each in facts.pop("versions"))
-        return Adaptation(versions=versions, **facts)
+        # Before there were several bases, the entry of the only one was the whole file.
+        return tuple(map(_adaptation, facts.get("adaptations", [facts])))
     except (FileNotFoundError, NotADirectoryError):
-        return None
-    except (OSError, ValueError, TypeError, KeyError) as error:
+        return ()
+    except (OSError, ValueError, TypeError, KeyError, AttributeError) as error:
         raise ModelFileError(
             f"{file} is damaged ({error}); delete it, and run `codelsp adapt` again."
         ) from None
+
+
+def _adaptation(facts: dict[str, Any]) -> Adaptation:
+    versions = tuple(Version(**each) for each in facts["versions"])
+    return Adaptation(facts["base"], facts["base_digest"], versions)
+
+
+def read_adaptation(root: Path, base: str) -> Adaptation | None:
+    """Return what the model called ``base`` was tuned to in ``root``; None if it never was.
+
+    Raises:
+        ModelFileError: the file is damaged, and what to do about it.
+    """
+    return next((each for each in read_adaptations(root) if each.base == base), None)
 
 
 def adopt(root: Path, base: Model, made: Path, version: Version) -> Path:
     """Put the model in the folder ``made`` in force for ``root``; return its folder.
 
     The folder is moved first and named last: whatever is killed, an entry never names a model that
-    is not there.  Versions before the last two are removed.
+    is not there.  Versions of the same base before the last two are removed.
 
     Raises:
         OSError: the disk is full, or not writable; the model that was in force still is.
@@ -115,29 +128,26 @@ def adopt(root: Path, base: Model, made: Path, version: Version) -> Path:
     final = folder / version.name
     shutil.rmtree(final, ignore_errors=True)  # of an adoption that was killed halfway
     made.replace(final)
-    before = read_adaptation(root)
+    before = read_adaptation(root, base.name)
     digest = base_digest(base)
-    kept: tuple[Version, ...] = ()
-    if before is not None and (before.base, before.base_digest) == (base.name, digest):
-        kept = before.versions
-    entry = Adaptation(str(root.resolve()), base.name, digest, (*kept, version)[-_KEPT:])
-    _write(folder, entry)
-    _remove_unnamed(folder, entry)
+    kept = before.versions if before is not None and before.base_digest == digest else ()
+    _put(root, Adaptation(base.name, digest, (*kept, version)[-_KEPT:]))
     return final
 
 
 def undo(root: Path) -> Adaptation:
-    """Take the version in force back: the one before it, or the base, is in force again.
+    """Take the version back that was adopted last: the one before it, or its base, is in force.
 
     Raises:
         ModelError: nothing is adapted there.
     """
-    found = read_adaptation(root)
-    if found is None or found.active is None:
+    active = [(each.active, each) for each in read_adaptations(root)]
+    adopted = [(version.adopted, each) for version, each in active if version is not None]
+    if not adopted:
         raise ModelError(f"No adapted model is in force for {root}; there is nothing to undo.")
+    _, found = max(reversed(adopted), key=lambda pair: datetime.fromisoformat(pair[0]))
     left = replace(found, versions=found.versions[:-1])
-    _write(adaptation_dir(root), left)
-    _remove_unnamed(adaptation_dir(root), left)
+    _put(root, left)
     return left
 
 
@@ -161,8 +171,7 @@ def version_name(root: Path, base: Model) -> str:
     plain = "".join(c if c.isalnum() or c in "-_." else "-" for c in root.resolve().name)
     stem = f"{base.name.replace('/', '-')}-{plain or 'workspace'}"
     names = {path.name for path in folder.iterdir()} if folder.is_dir() else set()
-    known = read_adaptation(root)
-    names |= {version.name for version in known.versions} if known else set()
+    names |= {version.name for each in read_adaptations(root) for version in each.versions}
     number = 1
     while f"{stem}-{number}" in names:
         number += 1
@@ -193,32 +202,27 @@ def with_adapted_model(settings: Settings, root: Path | None) -> Settings:
     return settings if file is None else replace(settings, model=str(file))
 
 
-def is_adaptation_of(base: str, path: Path) -> bool:
-    """Whether ``path`` is a version that was tuned from the model called ``base``."""
-    is_ours = adaptations_dir() in path.parents
-    return is_ours and any(folder.name.startswith(f"{base}-") for folder in (path, path.parent))
-
-
 def _model_file(settings: Settings, root: Path) -> Path | None:
     try:
         if not adaptations_dir().is_dir():
             return None
         for folder in _with_parents(root):
-            found = read_adaptation(folder)
-            if found is not None:
+            found = read_adaptations(folder)
+            if found:
                 return _file_of(found, folder, settings)
     except (OSError, ModelError):
         return None
     return None
 
 
-def _file_of(found: Adaptation, root: Path, settings: Settings) -> Path | None:
-    if found.active is None:
-        return None
+def _file_of(found: tuple[Adaptation, ...], root: Path, settings: Settings) -> Path | None:
     base = resolve_model(settings.model)
-    if (base.name, base_digest(base)) != (found.base, found.base_digest):
+    known = (base.name, base_digest(base))
+    active = (each.active for each in found if (each.base, each.base_digest) == known)
+    version = next(active, None)
+    if version is None:
         return None
-    folder = adaptation_dir(root) / found.active.name
+    folder = adaptation_dir(root) / version.name
     if settings.engine == "torch":
         return folder if folder.is_dir() else None
     return next(iter(sorted(folder.glob("*.gguf"))), None)
@@ -229,19 +233,24 @@ def _with_parents(root: Path) -> Iterator[Path]:
     yield from root.resolve().parents
 
 
-def _write(folder: Path, entry: Adaptation) -> None:
-    _replace_json(folder / ENTRY, asdict(entry))
+def _put(root: Path, entry: Adaptation) -> None:
+    """Write what ``entry`` says of its base, and remove what is not named any more."""
+    others = (each for each in read_adaptations(root) if each.base != entry.base)
+    entries = (*others, entry)
+    folder = adaptation_dir(root)
+    _write(folder, {"root": str(root.resolve()), "adaptations": [asdict(each) for each in entries]})
+    named = {version.name for each in entries for version in each.versions}
+    for path in folder.iterdir():
+        if path.is_dir() and path.name not in {*named, _WORK}:
+            # An engine may still hold a file open.
+            shutil.rmtree(path, ignore_errors=True)
+
+
+def _write(folder: Path, content: dict[str, Any]) -> None:
+    _replace_json(folder / ENTRY, content)
 
 
 def _replace_json(file: Path, content: dict[str, Any]) -> None:
     unfinished = file.with_name(file.name + ".part")
     unfinished.write_text(json.dumps(content, indent=2) + "\n", encoding="utf-8")
     unfinished.replace(file)
-
-
-def _remove_unnamed(folder: Path, entry: Adaptation) -> None:
-    """Remove the versions that the entry no longer names; an engine may still hold a file open."""
-    named = {version.name for version in entry.versions}
-    for path in folder.iterdir():
-        if path.is_dir() and path.name not in {*named, _WORK}:
-            shutil.rmtree(path, ignore_errors=True)

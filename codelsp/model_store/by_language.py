@@ -9,13 +9,14 @@ data files neither is at home, and the one that is there already answers.
 from __future__ import annotations
 
 from dataclasses import replace
-from pathlib import Path
 from typing import TYPE_CHECKING
 
-from codelsp.model_store.adapted import is_adaptation_of
-from codelsp.model_store.places import DEFAULT_MODEL, embedded_dir
+from codelsp.model_store.adapted import with_adapted_model
+from codelsp.model_store.places import embedded_dir
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from codelsp.settings import Settings
 
 OF_OTHER_LANGUAGES = "codelsp-m"
@@ -36,8 +37,7 @@ _RUN_BY_LLAMA = ("auto", "llama.cpp")
 def for_language(settings: Settings, language_id: str) -> Settings:
     """Return ``settings`` with the model for documents in ``language_id``.
 
-    A model that the user has chosen is the one for all languages.  What ``codelsp adapt`` has made
-    of the default model knows what that knows.
+    A model that the user has chosen is the one for all languages.
 
     Args:
         settings: The session's.
@@ -45,10 +45,20 @@ def for_language(settings: Settings, language_id: str) -> Settings:
     """
     if language_id not in OTHER_LANGUAGES or settings.engine not in _RUN_BY_LLAMA:
         return settings
-    is_chosen = bool(settings.model) and not is_adaptation_of(DEFAULT_MODEL, Path(settings.model))
-    if is_chosen or not (embedded_dir() / OF_OTHER_LANGUAGES).is_dir():
+    if settings.model or not (embedded_dir() / OF_OTHER_LANGUAGES).is_dir():
         return settings
     return replace(settings, model=OF_OTHER_LANGUAGES)
+
+
+def for_workspace(settings: Settings, language_id: str, root: Path | None) -> Settings:
+    """Return ``for_language``, with what ``codelsp adapt`` has made of that model for ``root``.
+
+    Args:
+        settings: The session's.
+        language_id: LSP's name for the language.
+        root: The workspace folder; None where there is none, or several.
+    """
+    return with_adapted_model(for_language(settings, language_id), root)
 
 
 def models_of(settings: Settings) -> tuple[str, ...]:

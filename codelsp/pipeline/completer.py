@@ -20,6 +20,7 @@ from codelsp.context.completion_context import CompletionQuery, Trigger
 from codelsp.context.neighbors import index_of
 from codelsp.context.text_policy import is_wanted
 from codelsp.errors import EngineError, EngineLoadingError, ModelError, SettingsError
+from codelsp.model_store.by_language import for_language
 from codelsp.pipeline.admission import Admission
 from codelsp.pipeline.answer import (
     SUPERSEDED,
@@ -91,11 +92,12 @@ class Completer:
         settings: Settings,
         *,
         client_debounce_ms: float = 0.0,
+        choose_model: Callable[[Settings, str], Settings] = for_language,
     ) -> None:
         self.client_debounce_ms = client_debounce_ms
         self.on_status: Callable[[Status], None] = _ignore
         self.on_event: Callable[[InsertionEvent], None] = _ignore
-        engines = Engines(engine_factory, settings, self._tell)
+        engines = Engines(engine_factory, settings, self._tell, choose_model)
         self._bench = Workbench(store, settings, Admission(settings), engines)
         self._speculation = Speculation(self._bench)
         self._turns: dict[str, _Turn] = {}
@@ -381,8 +383,8 @@ class Completer:
         return self._bench.admission.is_paused(language=language, uri=uri)
 
     async def update_settings(self, settings: Settings) -> None:
-        """Work by ``settings`` from now on; kept answers are forgotten."""
-        if settings == self._bench.settings:
+        """Work by ``settings``, and the models chosen now; kept answers are forgotten."""
+        if settings == self._bench.settings and not self.has_other_model:
             return
         self._bench.settings = settings
         self._bench.admission.update(settings)
@@ -390,6 +392,11 @@ class Completer:
         self._stop_everything()
         self._bench.cache.clear()
         await self._bench.engines.update(settings)
+
+    @property
+    def has_other_model(self) -> bool:
+        """Whether a model was adapted to the workspace, or taken back, since the last look."""
+        return self._bench.engines.are_outdated
 
     async def restart_engine(self) -> None:
         """Let go of the engines and connect anew."""

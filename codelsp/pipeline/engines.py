@@ -28,8 +28,9 @@ class Engines:
 
     Args:
         engine_factory: Makes the engine of settings.
-        settings: The session's; which model a language gets is in ``model_store/by_language.py``.
+        settings: The session's.
         on_status: Hears how the connection is that was asked for last.
+        choose: Returns settings with the model for a language: ``model_store/by_language.py``.
     """
 
     def __init__(
@@ -37,12 +38,16 @@ class Engines:
         engine_factory: Callable[[Settings], Engine],
         settings: Settings,
         on_status: Callable[[Status], None],
+        choose: Callable[[Settings, str], Settings] = for_language,
     ) -> None:
         self._engine_factory = engine_factory
         self._settings = settings
         self._on_status = on_status
+        self._choose = choose
         self._by_model: dict[str, Connection] = {}
         self._by_language: dict[str, Connection] = {}
+        self._models: dict[str, str] = {}
+        """What was chosen for the languages that were asked for."""
         self._language_id = DEFAULT_LANGUAGE
 
     def of(self, language_id: str) -> Connection:
@@ -64,11 +69,11 @@ class Engines:
         return connection
 
     def _found(self, language_id: str) -> Connection:
-        model = for_language(self._settings, language_id).model
+        model = self._models[language_id] = self._choose(self._settings, language_id).model
         if model not in self._by_model:
             self._by_model[model] = Connection(
                 # By the settings of the moment in which it is first wanted.
-                lambda: self._engine_factory(for_language(self._settings, language_id)),
+                lambda: self._engine_factory(self._choose(self._settings, language_id)),
                 lambda status: self._heard(model, status),
             )
         return self._by_model[model]
@@ -77,10 +82,19 @@ class Engines:
         if self._by_model.get(model) is self.current:
             self._on_status(status)
 
+    @property
+    def are_outdated(self) -> bool:
+        """Whether another model is chosen by now: one was adapted to the workspace, say."""
+        return any(
+            self._choose(self._settings, language_id).model != model
+            for language_id, model in self._models.items()
+        )
+
     async def update(self, settings: Settings) -> bool:
         """Take new settings; returns whether they name other engines; these are then let go."""
         old, self._settings = self._settings, settings
-        if all(getattr(old, key) == getattr(settings, key) for key in _ENGINE_KEYS):
+        is_same = all(getattr(old, key) == getattr(settings, key) for key in _ENGINE_KEYS)
+        if is_same and not self.are_outdated:
             return False
         await self.close()
         return True
@@ -90,5 +104,6 @@ class Engines:
         connections = tuple(self._by_model.values())
         self._by_model.clear()
         self._by_language.clear()
+        self._models.clear()
         for connection in connections:
             await connection.close()

@@ -29,6 +29,25 @@ def module(number: int, n_functions: int = 12) -> str:
     return "\n".join(lines)
 
 
+def script(number: int, n_functions: int = 12) -> str:
+    """Return the same in TypeScript."""
+    lines = [f"// The shelf number {number}.", "", 'import { basename } from "path";', ""]
+    for n in range(n_functions):
+        lines += [
+            f"export function booksOfShelf{number}Row{n}(library: Library, title: string) {{",
+            f"  const shelf = library.shelves[{number}].rows[{n}];",
+            "  const found = shelf.filter((book) => book.title === title);",
+            "  for (const book of found) {",
+            "    library.note(book.author, basename(book.place));",
+            "  }",
+            f"  library.count{number} += found.length;",
+            "  return found.map((book) => book.name).sort();",
+            "}",
+            "",
+        ]
+    return "\n".join(lines)
+
+
 def write_repository(root: Path, files: Mapping[str, str]) -> Path:
     """Write ``files`` below ``root``."""
     for path, text in files.items():
@@ -41,6 +60,11 @@ def write_repository(root: Path, files: Mapping[str, str]) -> Path:
 def library(root: Path, n_files: int = 32) -> Path:
     """Write a repository that is large enough to adapt to."""
     return write_repository(root, {f"library/shelf_{n}.py": module(n, 6) for n in range(n_files)})
+
+
+def web_application(root: Path, n_files: int = 40) -> Path:
+    """Write a repository in TypeScript that is large enough to adapt to."""
+    return write_repository(root, {f"web/shelf{n}.ts": script(n, 6) for n in range(n_files)})
 
 
 def git(root: Path, *arguments: str) -> None:

@@ -1,6 +1,6 @@
 """Adapting, from a repository to a model in force: real training of a tiny model.
 
-The trial is decided by the test; the real one, with servers and engines, is in ``test_trial.py``.
+The trial is decided by the test, but for one, which types into real servers and engines.
 """
 
 from __future__ import annotations
@@ -35,7 +35,11 @@ from codelsp.training.checkpoint import checkpoints_in  # noqa: E402
 from codelsp.training.model import Shape, new_model  # noqa: E402
 from codelsp.training.recipe import Batch  # noqa: E402
 from codelsp.training.release import Release, release  # noqa: E402
-from tests.adaptation.repositories import library, write_repository  # noqa: E402
+from tests.adaptation.repositories import (  # noqa: E402
+    library,
+    web_application,
+    write_repository,
+)
 
 
 class Silent:
@@ -47,7 +51,7 @@ class Silent:
     def stage(self, text: str) -> None:
         pass
 
-    def files(self, found: object, sides: object) -> None:
+    def files(self, model: str, found: object, sides: object) -> None:
         pass
 
     def step(self, report: Any, seconds: float) -> None:
@@ -120,7 +124,7 @@ def test_a_model_that_got_better_is_adopted_and_nothing_is_left_over(
     assert not work_dir(plan.root).exists()
     learned = {document.path for document in asked[0].train}
     assert not learned & {document.path for document in asked[0].held_out}
-    entry = read_adaptation(plan.root)
+    entry = read_adaptation(plan.root, Path(plan.model).name)
     assert entry is not None
     assert entry.active is not None
     assert entry.active.report["difference"]["low"] == 0.05
@@ -267,6 +271,30 @@ def test_a_repository_that_is_refused_leaves_nothing_behind(
         run(replace(plan, root=empty))
 
     assert not work_dir(empty).exists()
+
+
+@pytest.mark.slow
+def test_both_models_type_files_of_the_language_that_was_learned(
+    plan: AdaptPlan, tmp_path: Path
+) -> None:
+    class Typing(Silent):
+        typed_with: tuple[str, ...] = ()
+
+        def files(self, model: str, found: Any, sides: object) -> None:
+            assert (model, [*found.languages]) == (Path(plan.model).name, ["typescript"])
+
+        def typed(self, label: str, n_done: int, n_all: int) -> None:
+            self.typed_with = (*self.typed_with, label)
+            assert n_all == 4
+
+    listener = Typing()
+    root = web_application(tmp_path / "web")
+
+    outcome = run(replace(plan, root=root, n_files=4), listener)
+
+    assert outcome.trial is not None
+    assert outcome.trial.apart.n_files == 4
+    assert {"old", "new"} == set(listener.typed_with)
 
 
 def test_the_embedded_model_can_be_trained_from_its_gguf_file_alone(tmp_path: Path) -> None:

@@ -17,8 +17,6 @@ from tests.adaptation.repositories import git, library, module, write_repository
 if TYPE_CHECKING:
     from pathlib import Path
 
-PYTHON = frozenset(("python",))
-
 
 def paths(found: RepositoryFiles) -> set[str]:
     return {document.path for document in found.documents}
@@ -32,7 +30,7 @@ def test_what_git_ignores_is_never_read_and_what_is_new_is(tmp_path: Path) -> No
     git(root, "init", "-q")
     git(root, "add", "a.py")
 
-    assert paths(read_repository(root, PYTHON)) == {"a.py", "new.py"}
+    assert paths(read_repository(root)) == {"a.py", "new.py"}
 
 
 def test_a_folder_without_git_follows_its_gitignore_and_hides_what_is_hidden(
@@ -43,7 +41,7 @@ def test_a_folder_without_git_follows_its_gitignore_and_hides_what_is_hidden(
     )
     (root / ".gitignore").write_text("out/\n")
 
-    assert paths(read_repository(root, PYTHON)) == {"a.py"}
+    assert paths(read_repository(root)) == {"a.py"}
 
 
 def test_secrets_and_what_the_user_excludes_are_never_read(tmp_path: Path) -> None:
@@ -57,7 +55,7 @@ def test_secrets_and_what_the_user_excludes_are_never_read(tmp_path: Path) -> No
         },
     )
 
-    found = read_repository(root, PYTHON, ["mine/"])
+    found = read_repository(root, ["mine/"])
 
     assert paths(found) == {"a.py"}
     assert found.left_out["private, by its name"] == 2
@@ -70,33 +68,33 @@ def test_what_lies_outside_is_not_reached_by_a_link(tmp_path: Path) -> None:
     (root / "folder").symlink_to(outside)
     git(root, "init", "-q")
 
-    assert paths(read_repository(root, PYTHON)) == {"a.py"}
+    assert paths(read_repository(root)) == {"a.py"}
 
 
 def test_a_key_in_the_code_is_not_learned(tmp_path: Path) -> None:
     key = "AKIA" + "ABCDEFGHIJKLMNOP"
     root = write_repository(tmp_path, {"a.py": module(1) + f'\nKEY = "{key}"\n'})
 
-    found = read_repository(root, PYTHON)
+    found = read_repository(root)
 
     assert found.n_redacted == 1
     assert key not in found.documents[0].text
 
 
-def test_a_folder_without_python_is_refused_with_what_was_left_out(tmp_path: Path) -> None:
+def test_a_folder_without_code_is_refused_with_what_was_left_out(tmp_path: Path) -> None:
     root = write_repository(tmp_path, {"a.txt": "words", "b.md": "words"})
 
-    with pytest.raises(CorpusError, match=r"no file of python .*2 another language"):
-        read_repository(root, PYTHON)
+    with pytest.raises(CorpusError, match=r"no code .*2 another language"):
+        read_repository(root)
 
 
 def test_what_is_no_folder_is_refused(tmp_path: Path) -> None:
     with pytest.raises(CorpusError, match="no folder"):
-        read_repository(tmp_path / "nowhere", PYTHON)
+        read_repository(tmp_path / "nowhere")
 
 
 def test_no_file_is_on_both_sides_and_the_same_ones_are_held_out_again(tmp_path: Path) -> None:
-    documents = read_repository(library(tmp_path), PYTHON).documents
+    documents = read_repository(library(tmp_path)).documents
 
     sides = partition(documents)
 
@@ -107,7 +105,7 @@ def test_no_file_is_on_both_sides_and_the_same_ones_are_held_out_again(tmp_path:
 
 
 def test_a_repository_that_is_too_small_is_refused_with_its_size(tmp_path: Path) -> None:
-    documents = read_repository(library(tmp_path, 5), PYTHON).documents
+    documents = read_repository(library(tmp_path, 5)).documents
 
     with pytest.raises(CorpusError, match="too small to adapt to: 5 files"):
         partition(documents)

@@ -1,8 +1,7 @@
-"""A server takes the model that was adapted to its one workspace, also while it runs."""
+"""A server takes the models that were adapted to its one workspace, also while it runs."""
 
 from __future__ import annotations
 
-import shutil
 from pathlib import Path
 
 import pytest
@@ -10,8 +9,9 @@ import pytest
 from codelsp.editor.greeting import greet
 from codelsp.editor.session import Session
 from codelsp.engine.scripted import ScriptedEngine
-from codelsp.model_store import resolve_model
-from codelsp.model_store.adapted import Version, adopt, undo, version_name
+from codelsp.model_store.adapted import undo
+from codelsp.model_store.by_language import OF_OTHER_LANGUAGES
+from tests.model_store.adoptions import adopted
 
 
 @pytest.fixture(autouse=True)
@@ -19,49 +19,61 @@ def _home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("CODELSP_HOME", str(tmp_path / "home"))
 
 
-def session(*roots: Path) -> Session:
-    folders = [{"uri": root.as_uri(), "name": root.name} for root in roots]
-    greeting = greet({"capabilities": {}, "workspaceFolders": folders}, {})
-    return Session(greeting, lambda _settings: ScriptedEngine([""]))
+class Window:
+    """An editor's window, and the models whose engines were made for it."""
+
+    def __init__(self, *roots: Path) -> None:
+        self.models: list[str] = []
+        folders = [{"uri": root.as_uri(), "name": root.name} for root in roots]
+        greeting = greet({"capabilities": {}, "workspaceFolders": folders}, {})
+        self.session = Session(greeting, self._engine)
+
+    def _engine(self, settings: object) -> ScriptedEngine:
+        self.models.append(settings.model)  # type: ignore[attr-defined]
+        return ScriptedEngine([""])
+
+    async def model_for(self, language_id: str = "python") -> str:
+        """Return the stem of the model's file that answers in a language."""
+        await self.session.completer.warm_up(language_id=language_id)
+        return Path(self.models[-1]).stem
+
+    def has_other_model(self) -> bool:
+        """What is asked whenever a document is opened."""
+        return self.session.completer.has_other_model
 
 
-def adopted(root: Path) -> str:
-    root.mkdir(exist_ok=True)
-    base = resolve_model("")
-    name = version_name(root, base)
-    made = root.parent / f"made-{name}"
-    made.mkdir()
-    shutil.copyfile(base.path, made / f"{name}.gguf")
-    adopt(root, base, made, Version(name, "2026-01-01T00:00:00+00:00"))
-    return name
+async def test_its_own_workspace_gets_it_another_does_not(tmp_path: Path) -> None:
+    project, another = tmp_path / "project", tmp_path / "another"
+    name = adopted(project)
 
-
-def test_its_own_workspace_gets_it_another_does_not(tmp_path: Path) -> None:
-    name = adopted(tmp_path / "project")
-
-    assert Path(session(tmp_path / "project").settings.model).stem == name
-    assert session(tmp_path / "another").settings.model == ""
-    assert session(tmp_path / "project", tmp_path / "another").settings.model == ""
-    assert session().settings.model == ""
-
-
-def knows_better(running: Session) -> bool:
-    return running.has_other_model
+    assert await Window(project).model_for() == f"{name}-q8_0"
+    assert await Window(another).model_for() == ""
+    assert await Window(project, another).model_for() == ""
+    assert await Window().model_for() == ""
 
 
 async def test_a_running_server_takes_it_and_gives_it_back(tmp_path: Path) -> None:
     root = tmp_path / "project"
-    root.mkdir()
-    running = session(root)
-    assert not knows_better(running)
+    window = Window(root)
+    await window.model_for()
+    assert not window.has_other_model()
 
     name = adopted(root)
-    assert knows_better(running)
-    await running.read_settings_again()
-    assert Path(running.settings.model).stem == name
-    assert not knows_better(running)
+    assert window.has_other_model()
+    await window.session.read_settings_again()
+    assert await window.model_for() == f"{name}-q8_0"
+    assert not window.has_other_model()
 
     undo(root)
-    assert knows_better(running)
-    await running.read_settings_again()
-    assert running.settings.model == ""
+    assert window.has_other_model()
+    await window.session.read_settings_again()
+    assert await window.model_for() == ""
+
+
+async def test_a_language_of_another_model_gets_what_was_made_of_that(tmp_path: Path) -> None:
+    root = tmp_path / "project"
+    name = adopted(root, OF_OTHER_LANGUAGES)
+    window = Window(root)
+
+    assert await window.model_for("rust") == f"{name}-q8_0"
+    assert await window.model_for("python") == ""

@@ -10,20 +10,19 @@ from pathlib import Path
 import pytest
 
 from codelsp.errors import ModelError, ModelFileError
-from codelsp.model_store import adapted, resolve_model
+from codelsp.model_store import adapted
 from codelsp.model_store.adapted import (
     ENTRY,
-    Version,
     adaptation_dir,
-    adopt,
     read_adaptation,
     undo,
-    version_name,
     with_adapted_model,
 )
+from codelsp.model_store.by_language import OF_OTHER_LANGUAGES
 from codelsp.model_store.places import DEFAULT_MODEL
 from codelsp.settings import Settings
 from codelsp.settings.reading import Layer, read_settings
+from tests.model_store.adoptions import adopted
 
 
 @pytest.fixture(autouse=True)
@@ -36,17 +35,6 @@ def root(tmp_path: Path) -> Path:
     folder = tmp_path / "project"
     folder.mkdir()
     return folder
-
-
-def adopted(root: Path) -> str:
-    """Adopt a copy of the embedded model, and return its name."""
-    base = resolve_model("")
-    name = version_name(root, base)
-    made = root.parent / "made" / name
-    made.mkdir(parents=True)
-    shutil.copyfile(base.path, made / f"{name}-q8_0.gguf")
-    adopt(root, base, made, Version(name, "2026-01-01T00:00:00+00:00"))
-    return name
 
 
 def served(root: Path | None, **settings: object) -> str:
@@ -149,13 +137,37 @@ def test_a_damaged_entry_costs_the_adapted_model_and_says_what_to_do(root: Path)
 
     assert served(root) == ""
     with pytest.raises(ModelFileError, match="delete it"):
-        read_adaptation(root)
+        read_adaptation(root, DEFAULT_MODEL)
 
 
 def test_a_model_of_another_base_is_not_served(root: Path) -> None:
     adopted(root)
     file = adaptation_dir(root) / ENTRY
     facts = json.loads(file.read_text())
-    file.write_text(json.dumps({**facts, "base_digest": "that of last year"}))
+    facts["adaptations"][0]["base_digest"] = "that of last year"
+    file.write_text(json.dumps(facts))
 
     assert served(root) == ""
+
+
+def test_each_base_has_an_adapted_model_of_its_own_and_undo_takes_the_newest(root: Path) -> None:
+    small = adopted(root, when="2026-01-02T00:00:00+00:00")
+    larger = adopted(root, OF_OTHER_LANGUAGES, when="2026-01-03T00:00:00+01:00")
+    assert served(root) == f"{small}-q8_0"
+    assert served(root, model=OF_OTHER_LANGUAGES) == f"{larger}-q8_0"
+
+    undo(root)
+    assert served(root) == f"{small}-q8_0"
+    assert served(root, model=OF_OTHER_LANGUAGES) == OF_OTHER_LANGUAGES
+
+    undo(root)
+    assert served(root) == ""
+
+
+def test_an_entry_of_the_time_when_there_was_one_base_still_counts(root: Path) -> None:
+    name = adopted(root)
+    file = adaptation_dir(root) / ENTRY
+    facts = json.loads(file.read_text())
+    file.write_text(json.dumps({"root": facts["root"], **facts["adaptations"][0]}))
+
+    assert served(root) == f"{name}-q8_0"

@@ -8,15 +8,16 @@ import pytest
 
 from codelsp.document.languages import language_of
 from codelsp.model_store import DEFAULT_MODEL, by_language, resolve_model
-from codelsp.model_store.adapted import adaptation_dir
 from codelsp.model_store.by_language import (
     DEFAULT_LANGUAGE,
     OF_OTHER_LANGUAGES,
     OTHER_LANGUAGES,
     for_language,
+    for_workspace,
     models_of,
 )
 from codelsp.settings import Settings
+from tests.model_store.adoptions import adopted
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -54,13 +55,17 @@ def test_torch_runs_the_default_model_for_the_other_is_no_folder_of_safetensors(
     assert model_for("typescript", engine="torch") == ""
 
 
-def test_a_tuned_default_model_knows_what_that_knows(tmp_path: Path) -> None:
-    tuned = adaptation_dir(tmp_path / "project") / f"{DEFAULT_MODEL}-project-1" / "model.gguf"
-    other = adaptation_dir(tmp_path / "project") / "qwen-project-1" / "model.gguf"
+@pytest.mark.parametrize(("tuned", "other"), [("python", "go"), ("go", "python")])
+def test_a_tuned_model_answers_where_its_base_did(tmp_path: Path, tuned: str, other: str) -> None:
+    name = adopted(tmp_path / "project", model_for(tuned))
 
-    assert model_for("python", model=str(tuned)) == str(tuned)
-    assert model_for("go", model=str(tuned)) == OF_OTHER_LANGUAGES
-    assert model_for("go", model=str(other)) == str(other)
+    def chosen(language_id: str, **settings: str) -> str:
+        own = Settings(**settings)  # type: ignore[arg-type]
+        return for_workspace(own, language_id, tmp_path / "project").model
+
+    assert name in chosen(tuned)
+    assert chosen(other) == model_for(other)
+    assert chosen(tuned, model="qwen.gguf") == "qwen.gguf"
 
 
 def test_an_installation_without_the_other_model_has_the_default_one_everywhere(
