@@ -135,7 +135,9 @@ def gpu_figures(vocabulary: Vocabulary, *, is_dry: bool = False) -> dict[str, fl
     """Return what a GPU does with the shape of Qwen2.5-Coder-1.5B in bfloat16, random weights.
 
     ``bandwidth_share``: what decoding reads, beside what copying within the memory reads;
-    ``first_token_ms``: of a keystroke whose prompt of 1,000 tokens is known but for one.
+    ``first_token_ms``: of a keystroke whose prompt of 1,000 tokens is known but for one;
+    ``ready_s``: for which the compiler and the first steps are waited for.
+    The same after ``tuned_``, with products of the compiler's own making.
 
     Args:
         vocabulary: Any.
@@ -147,11 +149,28 @@ def gpu_figures(vocabulary: Vocabulary, *, is_dry: bool = False) -> dict[str, fl
     shape = {**QWEN_1_5B_SHAPE, **_DRY_SHAPE} if is_dry else QWEN_1_5B_SHAPE
     with torch.device(device):
         model = _random("qwen2", shape, torch.bfloat16)
-    lean = lean_runner_of(model, is_int8=False)
     n_bytes = sum(each.nbytes for each in model.parameters())
-    decoder = Decoder({"": GraphedRunner(lean)}, vocabulary, DecoderPlan(2048, 10**9, 2048, 0))
-    _step_ms(decoder, 1)
-    step_ms = statistics.median(_step_ms(decoder, 1))
+    bandwidth = _copy_bandwidth(device)
+    figures: dict[str, float] = {}
+    for name, tunes in (("", False), ("tuned_", True)):
+        lean = lean_runner_of(model, is_int8=False)
+        runner = GraphedRunner(lean, tunes=tunes)
+        decoder = Decoder({"": runner}, vocabulary, DecoderPlan(2048, 10**9, 2048, 0))
+        begun = time.perf_counter()
+        _step_ms(decoder, 1)
+        ready = time.perf_counter() - begun
+        step_ms = statistics.median(_step_ms(decoder, 1))
+        figures |= {
+            f"{name}bandwidth_share": n_bytes / (step_ms / 1e3) / bandwidth,
+            f"{name}decode_ms": step_ms,
+            f"{name}first_token_ms": _first_token_ms(decoder),
+            f"{name}ready_s": ready,
+        }
+    return figures
+
+
+def _first_token_ms(decoder: Decoder) -> float:
+    """Return the time of a keystroke's first token whose prompt is known but for one token."""
     prompt = tuple(range(_WARM_PROMPT_TOKENS))
     first = []
     for length in range(_WARM_PROMPT_TOKENS - 50, _WARM_PROMPT_TOKENS):
@@ -159,11 +178,7 @@ def gpu_figures(vocabulary: Vocabulary, *, is_dry: bool = False) -> dict[str, fl
         for events in Generation(GenerationPlan(prompt[:length], 1), decoder).steps():
             del events
         first.append((time.perf_counter() - begun) * 1e3)
-    return {
-        "bandwidth_share": n_bytes / (step_ms / 1e3) / _copy_bandwidth(device),
-        "decode_ms": step_ms,
-        "first_token_ms": statistics.median(first[1:]),
-    }
+    return statistics.median(first[1:])
 
 
 def _copy_bandwidth(device: str) -> float:

@@ -62,6 +62,8 @@ class GraphedRunner:
     lean: LeanRunner
     fuses: bool = True
     """Whether to ask a compiler, which takes seconds for each bucket."""
+    tunes: bool = False
+    """Whether the compiler also makes kernels of the products and tries what suits the GPU."""
     _steps: dict[tuple[int, int, int], _Step] = field(default_factory=dict)
     _pool: Any = None
 
@@ -154,7 +156,7 @@ class GraphedRunner:
     @cached_property
     def _fused(self) -> Callable[..., Tensor]:
         """``_through``, with what lies between its products in few kernels."""
-        return torch.compile(self._through)
+        return torch.compile(self._through, options={"coordinate_descent_tuning": self.tunes})
 
     def _made(self, n_rows: int, time: int, bucket: int) -> _Step:
         heads, head_dim = self.lean.kv_shape
