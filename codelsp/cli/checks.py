@@ -15,6 +15,7 @@ from codelsp.errors import CodelspError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
+    from pathlib import Path
 
     from codelsp.engine.port import Engine, ModelInfo
     from codelsp.settings import Layer, Problem, Settings
@@ -145,14 +146,19 @@ def check_folders() -> Iterator[Finding]:
             yield Finding(subject, state, f"{folder} cannot be written", advice)
 
 
-def check_model_file(settings: Settings) -> Iterator[Finding]:
-    """Look whether the models' files are there and whole."""
+def check_model_file(settings: Settings, root: Path) -> Iterator[Finding]:
+    """Look whether the files are there and whole of the models that answer in a workspace."""
     if settings.engine.startswith(("http://", "https://")):
         yield Finding("model file", State.GOOD, f"none here: the engine is at {settings.engine}")
         return
+    from codelsp.model_store.adapted import read_adaptations
     from codelsp.model_store.by_language import models_of
 
-    for name in models_of(settings):
+    try:
+        read_adaptations(root)
+    except CodelspError as error:
+        yield Finding("adapted models", State.BROKEN, str(error), "Until then the base is used.")
+    for name in models_of(settings, root):
         yield from _check_model(name)
 
 

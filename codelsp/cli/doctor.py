@@ -78,11 +78,14 @@ def doctor(
 
 
 async def _examined(invocation: Invocation) -> list[Finding]:
+    from codelsp.model_store.by_language import DEFAULT_LANGUAGE, for_workspace
+
     layers, problems = settings_layers(invocation, Path.cwd())
     settings, more = read_settings(layers)
     findings = list(_at_rest(settings))
     findings += check_settings(layers, (*problems, *more))
-    findings += [finding async for finding in _at_work(settings)]
+    chosen = for_workspace(settings, DEFAULT_LANGUAGE, Path.cwd())
+    findings += [finding async for finding in _at_work(chosen)]
     return findings
 
 
@@ -92,7 +95,7 @@ def _at_rest(settings: Settings) -> Iterator[Finding]:
     yield from check_python()
     yield from check_torch(settings)
     yield from check_folders()
-    yield from check_model_file(settings)
+    yield from check_model_file(settings, Path.cwd())
 
 
 async def _at_work(settings: Settings) -> AsyncIterator[Finding]:

@@ -61,7 +61,8 @@ def for_workspace(settings: Settings, language_id: str, root: Path | None) -> Se
     return with_adapted_model(for_language(settings, language_id), root)
 
 
-def models_of(settings: Settings) -> tuple[str, ...]:
-    """Return what ``model`` is, language by language: one name, or two."""
-    names = (for_language(settings, each).model for each in (DEFAULT_LANGUAGE, *OTHER_LANGUAGES))
+def models_of(settings: Settings, root: Path | None = None) -> tuple[str, ...]:
+    """Return what ``model`` is in a workspace, language by language: one name, or two."""
+    languages = (DEFAULT_LANGUAGE, *OTHER_LANGUAGES)
+    names = (for_workspace(settings, each, root).model for each in languages)
     return tuple(dict.fromkeys(names))

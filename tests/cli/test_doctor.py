@@ -20,7 +20,9 @@ from codelsp.cli.checks import (
 from codelsp.engine import open as engine_open
 from codelsp.engine.port import ModelInfo
 from codelsp.engine.scripted import Answer, ScriptedEngine
+from codelsp.model_store.adapted import ENTRY, adaptation_dir
 from codelsp.settings import Layer, Problem, Settings
+from tests.model_store.adoptions import adopted
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -82,12 +84,30 @@ def test_folders_that_can_be_made_are_good() -> None:
     assert {finding.state for finding in check_folders()} == {State.GOOD}
 
 
-def test_the_embedded_models_are_whole() -> None:
-    findings = list(check_model_file(Settings()))
+def test_the_embedded_models_are_whole(tmp_path: Path) -> None:
+    findings = list(check_model_file(Settings(), tmp_path))
 
     assert {finding.state for finding in findings} == {State.GOOD}
     names = [finding.text.split(",")[0] for finding in findings if finding.subject == "model"]
     assert names == ["codelsp-s", "codelsp-m"]
+
+
+def test_a_model_adapted_to_the_project_is_looked_at_in_the_place_of_its_base(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("CODELSP_HOME", str(tmp_path / "home"))
+    root = tmp_path / "project"
+    name = adopted(root)
+
+    shown = " ".join(finding.text for finding in check_model_file(Settings(), root))
+    assert f"{name}-q8_0.gguf is whole" in shown
+    assert "codelsp-s-q8_0.gguf" not in shown
+
+    (adaptation_dir(root) / ENTRY).write_text("{")
+    first, *others = check_model_file(Settings(), root)
+    assert first.state is State.BROKEN
+    assert "delete it" in first.text
+    assert any("codelsp-s-q8_0.gguf is whole" in finding.text for finding in others)
 
 
 def test_a_truncated_model_is_broken_and_says_so(tmp_path: Path) -> None:
@@ -96,14 +116,14 @@ def test_a_truncated_model_is_broken_and_says_so(tmp_path: Path) -> None:
     whole = resolve_model("").path.read_bytes()
     (tmp_path / "cut.gguf").write_bytes(whole[: len(whole) // 2])
 
-    findings = list(check_model_file(Settings(model=str(tmp_path / "cut.gguf"))))
+    findings = list(check_model_file(Settings(model=str(tmp_path / "cut.gguf")), tmp_path))
 
     assert findings[-1].state is State.BROKEN
     assert "truncated" in findings[-1].text
 
 
-def test_a_model_at_a_url_has_no_file_here() -> None:
-    (finding,) = check_model_file(Settings(engine="http://gpu:8000"))
+def test_a_model_at_a_url_has_no_file_here(tmp_path: Path) -> None:
+    (finding,) = check_model_file(Settings(engine="http://gpu:8000"), tmp_path)
 
     assert finding.state is State.GOOD
     assert "http://gpu:8000" in finding.text
