@@ -232,13 +232,13 @@ class _Display:
             f"{name} {n / found.n_characters:.0%}" for name, n in found.languages.items()
         )
         self._console.print(f"{model}, to {languages}", markup=False)
-        left_out = ", ".join(f"{n} {reason}" for reason, n in found.left_out.items())
-        self._console.print(
-            f"{len(sides.train)} files to learn from, {len(sides.held_out)} held out;"
-            f" {found.n_characters:,} characters; {found.n_redacted} addresses and secrets taken"
-            f" out{f'; left out: {left_out}' if left_out else ''}",
-            markup=False,
+        said = (
+            f"{len(sides.train)} files to learn from, {len(sides.held_out)} held out",
+            f"{found.n_characters:,} characters",
+            f"{found.n_redacted} addresses and secrets taken out",
+            *(f"{n} left out: {reason}" for reason, n in found.left_out.items()),
         )
+        self._console.print("; ".join(said), markup=False)
 
     def step(self, report: StepReport, seconds: float) -> None:
         """Show a step."""

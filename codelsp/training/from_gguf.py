@@ -6,6 +6,8 @@ wide, so the configuration is made here.
 
 from __future__ import annotations
 
+import contextlib
+import io
 import shutil
 from typing import TYPE_CHECKING
 
@@ -45,9 +47,11 @@ def unpack_gguf(file: Path, destination: Path) -> Path:
     from transformers import AutoModelForCausalLM
 
     try:
-        model = AutoModelForCausalLM.from_pretrained(
-            file.parent, gguf_file=file.name, config=_config(header), dtype=torch.float32
-        )
+        # It draws a bar of its own, over whatever stands there, and cannot be told not to.
+        with contextlib.redirect_stderr(io.StringIO()):
+            model = AutoModelForCausalLM.from_pretrained(
+                file.parent, gguf_file=file.name, config=_config(header), dtype=torch.float32
+            )
     except (OSError, ValueError, RuntimeError) as error:
         raise ModelFileError(f"{file} cannot be unpacked: {error}") from error
     unfinished = destination.with_name(destination.name + ".part")
