@@ -21,6 +21,8 @@ class BitsCounter:
 
     model: Any
     """``PreTrainedModel``."""
+    texts: tuple[str, ...] = ()
+    """What each token writes, by id; empty if nothing can tell."""
 
     @classmethod
     def beside(cls, gguf: Path) -> BitsCounter | None:
@@ -39,10 +41,17 @@ class BitsCounter:
             folder, dtype=torch.float32, local_files_only=True
         )
         model.train(mode=False)
-        return cls(model)
+        return cls(model, _texts(folder / "tokenizer.json"))
 
-    def bits(self, prompt: Sequence[int], middle: Sequence[int]) -> float:
-        """Return the bits of ``middle`` after ``prompt``, both token ids."""
+    def bits(self, prompt: Sequence[int], middle: Sequence[int], healed: str = "") -> float:
+        """Return the bits of ``middle`` after ``prompt``, both token ids.
+
+        Args:
+            prompt: What stands before.
+            middle: What is written.
+            healed: What ``middle`` is known to begin with.  Tokens within it cost nothing, and the
+                one that goes on from it is drawn from those alone that do, as in serving.
+        """
         import torch
 
         if not middle:
@@ -52,4 +61,24 @@ class BitsCounter:
             logits = self.model(input_ids=ids, logits_to_keep=len(middle)).logits[0].float()
             log_probs = torch.log_softmax(logits, dim=-1)  # (middle, vocabulary)
             picked = log_probs[torch.arange(len(middle)), torch.tensor(middle)]
+            for place, token in enumerate(middle):
+                if not healed:
+                    break
+                text = self.texts[token]
+                going_on = [i for i, each in enumerate(self.texts) if each.startswith(healed)]
+                is_within = len(text) <= len(healed)
+                picked[place] -= (
+                    picked[place] if is_within else log_probs[place, going_on].logsumexp(0)
+                )
+                healed = healed[len(text) :]
         return float(-picked.sum()) / math.log(2)
+
+
+def _texts(file: Path) -> tuple[str, ...]:
+    """Return what each token of a ``tokenizer.json`` writes; nothing where there is none."""
+    from tokenizers import Tokenizer
+
+    if not file.is_file():
+        return ()
+    tokenizer = Tokenizer.from_file(str(file))
+    return tuple(tokenizer.decode_batch([[i] for i in range(tokenizer.get_vocab_size())]))

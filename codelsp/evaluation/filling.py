@@ -175,7 +175,8 @@ class Filler:
             return None
         ids = await self.judged.engine.tokenize(request.forced_prefix + middle)
         # In a thread: the engine's connections are not to wait for it.
-        return round(await asyncio.to_thread(self.bits.bits, request.prompt, ids), 3)
+        healed = request.forced_prefix if self.bits.texts else ""
+        return round(await asyncio.to_thread(self.bits.bits, request.prompt, ids, healed), 3)
 
     async def _by_pipeline(self, place: Place) -> dict[str, Outcome]:
         journey = replace(self._shown, pace=Pace())

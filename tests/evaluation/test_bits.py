@@ -60,6 +60,27 @@ def test_bits_are_those_of_the_chain_of_probabilities(folder: Path) -> None:
     assert counter.bits(prompt, []) == 0.0
 
 
+def test_what_is_known_already_costs_nothing(folder: Path) -> None:
+    import torch
+
+    counter = BitsCounter.beside(folder / "any.gguf")
+    assert counter is not None
+    # Two tokens are longer than a character here, so that one can lead out of what is known.
+    a, b, c, ab, ac = 1, 2, 3, 4, 5
+    texts = ("", "a", "b", "c", "ab", "ac", *[""] * (VOCABULARY - 6))
+    counter = BitsCounter(counter.model, texts)
+    with torch.inference_mode():
+        logits = counter.model(input_ids=torch.tensor([[9, a, b]])).logits[0].float()
+    first, second = torch.softmax(logits, dim=-1)[:2]
+
+    within = -math.log2(second[b])
+    assert counter.bits([9], [a, b], "a") == pytest.approx(within, rel=1e-4)
+    going_on = -math.log2(first[ab] / (first[a] + first[ab] + first[ac]))
+    assert counter.bits([9], [ab], "a") == pytest.approx(going_on, rel=1e-4)
+    assert counter.bits([9], [a, b], "ab") == 0.0
+    assert counter.bits([9], [c]) > 0.0
+
+
 def test_without_weights_beside_it_there_is_no_counter(tmp_path: Path) -> None:
     assert BitsCounter.beside(tmp_path / "a.gguf") is None
     with pytest.raises(EvaluationError, match=r"no model\.safetensors"):
