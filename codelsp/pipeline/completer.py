@@ -255,7 +255,7 @@ class Completer:
             else:
                 run.abort()
         with trace.stage("debounce"):
-            await self._debounce(query)
+            await self._debounce(query, trace)
         trace.source = "model"
         run = self._start(journey, context, trace)
         self._tell(Status(StatusKind.BUSY, model=journey.model.name))
@@ -272,11 +272,13 @@ class Completer:
         self._runs[context.query.document.uri] = run
         return run
 
-    async def _debounce(self, query: CompletionQuery) -> None:
+    async def _debounce(self, query: CompletionQuery, trace: RequestTrace) -> None:
+        """Wait for another keystroke; what was done since this one counts as waiting."""
         if query.trigger is Trigger.AUTOMATIC:
             wait_ms = self._bench.pace.wait_ms(self._bench.settings, self.client_debounce_ms)
-            if wait_ms > 0:
-                await asyncio.sleep(wait_ms / 1e3)
+            left_ms = wait_ms - trace.elapsed_ms
+            if left_ms > 0:
+                await asyncio.sleep(left_ms / 1e3)
 
     def _hand_out(
         self, query: CompletionQuery, insertions: tuple[Insertion, ...], root: str

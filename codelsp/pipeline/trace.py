@@ -51,6 +51,11 @@ class RequestTrace:
             trigger=query.trigger.value,
         )
 
+    @property
+    def elapsed_ms(self) -> float:
+        """Milliseconds since the request came."""
+        return (time.perf_counter() - self.began) * 1e3
+
     @contextmanager
     def stage(self, name: str) -> Iterator[None]:
         """Add the time spent inside to the stage ``name``."""
@@ -97,7 +102,7 @@ class RequestTrace:
     def end(self, decision: str) -> None:
         """Close the trace with what was decided."""
         self.decision = decision
-        self.stages_ms["total"] = (time.perf_counter() - self.began) * 1e3
+        self.stages_ms["total"] = self.elapsed_ms
 
     def as_dict(self) -> dict[str, Any]:
         """Return everything as plain values, for JSON."""

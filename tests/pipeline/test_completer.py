@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import time
+from typing import TYPE_CHECKING
 
 import pytest
 
@@ -11,6 +13,10 @@ from codelsp.engine.scripted import ScriptedEngine
 from codelsp.errors import EngineRefusedError, EngineUnavailableError
 from codelsp.pipeline.answer import Outcome, StatusKind
 from tests.pipeline.desk import Desk, until
+
+if TYPE_CHECKING:
+    from codelsp.document.snapshot import DocumentSnapshot
+    from codelsp.document.syntax import SyntaxTree
 
 UNFINISHED = "def area(width, height):\n    return <CURSOR>\n"
 
@@ -47,6 +53,23 @@ async def test_backspace_within_what_was_typed_shows_the_same_text_again() -> No
 
     assert desk.shown(await desk.ask()) == "idth * height"
     assert len(desk.engine.runs) == 1
+
+
+@pytest.mark.parametrize(("gathering_ms", "least", "most"), [(0, 50, 1000), (300, 0, 50)])
+async def test_gathering_the_context_is_part_of_the_wait_for_another_key(
+    monkeypatch: pytest.MonkeyPatch, gathering_ms: int, least: int, most: int
+) -> None:
+    desk = Desk.with_document(UNFINISHED, ["width * height\n"], debounce_ms=200)
+    tree_of = desk.store.tree
+
+    def slow(document: DocumentSnapshot) -> SyntaxTree | None:
+        time.sleep(gathering_ms / 1e3)
+        return tree_of(document)
+
+    monkeypatch.setattr(desk.store, "tree", slow)
+    await desk.ask()
+
+    assert least <= desk.completer.explain_last()["stages_ms"]["debounce"] <= most
 
 
 async def test_typing_something_else_asks_the_model_again() -> None:
