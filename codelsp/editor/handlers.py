@@ -25,6 +25,7 @@ from codelsp.editor import (
     synchronization,
     to_lsp,
 )
+from codelsp.editor.clients import dig
 from codelsp.editor.greeting import GHOST_TEXT, gives_completion_items
 from codelsp.editor.lifecycle import Json  # noqa: TC001  # pygls reads annotations
 from codelsp.editor.server import CodeServer  # noqa: TC001  # pygls reads annotations
@@ -95,6 +96,13 @@ def code_action(ls: CodeServer, params: Json) -> list[Json]:
     # Here and below: a server starts faster without what a user asks for now and then.
     from codelsp.editor import code_actions
 
+    start, end = dig(params.get("range"), "start"), dig(params.get("range"), "end")
+    if (
+        dig(params.get("context"), "triggerKind") == types.CodeActionTriggerKind.Automatic.value
+        and start == end
+    ):
+        # Editors ask this by themselves where the cursor has come to rest.
+        synchronization.cursor_rests(ls.session, {**params, "position": start})
     return code_actions.code_actions(ls.session, params)
 
 

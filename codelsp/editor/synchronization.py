@@ -6,11 +6,12 @@ import logging
 from typing import TYPE_CHECKING
 
 from codelsp.editor import configuration, from_lsp
-from codelsp.errors import UnknownDocumentError
+from codelsp.errors import DocumentError, UnknownDocumentError
 
 if TYPE_CHECKING:
     from codelsp.editor.lifecycle import Json
     from codelsp.editor.server import CodeServer
+    from codelsp.editor.session import Session
 
 logger = logging.getLogger(__name__)
 
@@ -70,8 +71,21 @@ def did_save(ls: CodeServer, params: Json) -> None:
         ls.spawn(configuration.read_again(ls))
 
 
+def cursor_rests(session: Session, params: Json) -> None:
+    """Note where the cursor was moved to: ``textDocument`` and ``position`` of ``params``."""
+    try:
+        query = from_lsp.completion_query(params, session)
+    except DocumentError as error:
+        logger.info("ignored a cursor: %s", error)
+        return
+    session.completer.cursor_rests(query, root=session.root_of(query.document.uri))
+
+
 def did_focus(ls: CodeServer, params: Json) -> None:
-    """Note which document the user looks at: its neighbors are the likeliest context."""
-    uri = from_lsp.uri_of(params)
-    ls.session.store.touch(uri)
-    ls.spawn(ls.session.completer.warm_up(uri))
+    """Note which document the user looks at, and where: its neighbors are the likeliest context."""
+    session, uri = ls.session, from_lsp.uri_of(params)
+    session.store.touch(uri)
+    if from_lsp.position_of(params.get("position")) is not None:
+        cursor_rests(session, params)
+    else:
+        ls.spawn(session.completer.warm_up(uri))

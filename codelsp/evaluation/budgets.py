@@ -64,7 +64,20 @@ def _keystrokes(samples: Samples) -> tuple[Figure, ...]:
         ),
         Figure("keystroke_p50", f"{warm}, median", median(answers), "ms", 30, note=reached),
         Figure("keystroke_p95", f"{warm}, p95", percentile(answers, 95), "ms", 60),
+        Figure(
+            "rested_jump",
+            "the first key after a jump, where the cursor has rested for a second, median",
+            median(samples.rested_jump_ms),
+            "ms",
+            60,
+            note=_beside_jump(samples),
+        ),
     )
+
+
+def _beside_jump(samples: Samples) -> str:
+    jump_ms = median(samples.jump_ms)
+    return "" if jump_ms is None else f"without that rest: median {jump_ms:.1f} ms"
 
 
 def _against_infill(samples: Samples) -> tuple[Figure, ...]:

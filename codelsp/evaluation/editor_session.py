@@ -85,6 +85,12 @@ class EditorSession:
         """Return the inline completions at ``offset``."""
         return _items(await self.client.request(_INLINE_COMPLETION, self._asked(offset)))
 
+    def rest(self, offset: int) -> None:
+        """Tell the server that the cursor was moved to ``offset``."""
+        document = {"uri": self._uri}
+        place = {"textDocument": document, "position": self._position(offset)}
+        self.client.notify("textDocument/didFocus", place)
+
     async def accepted(self, item: dict[str, Any]) -> None:
         """Tell the server that an item was taken, as an editor does that has inserted it."""
         if "command" in item:

@@ -11,6 +11,7 @@ engine is stopped and none helps.
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import time
 from dataclasses import dataclass, replace
@@ -36,6 +37,9 @@ _LARGE_LINES = 10_000
 _LARGE_FILES = ("argparse.py", "statistics.py", "_pydecimal.py", "typing.py", "inspect.py")
 _PLUGIN_LINES_BEFORE, _PLUGIN_LINES_AFTER = 256, 64
 _TYPE_THROUGH_EVERY = 8
+_JUMPS = 24
+_REST_SECONDS = 1.0
+_BY_THE_MODEL = ("model", "kept generation", "attached")
 _MOST_TYPED_THROUGH = 6
 
 
@@ -73,6 +77,8 @@ async def measure(
     await _replay_large(engine, samples, options.n_keys // 2)
     tell(f"the same {len(samples.places)} places at the engine's own /infill")
     await _infill(engine, samples)
+    tell("the first key after a jump")
+    await _jump(engine, transcripts[0], samples)
     tell("cancel")
     samples.tokens_after_cancel = await engine.tokens_after_cancel()
     return samples
@@ -135,6 +141,36 @@ async def _replay(engine: BenchEngine, transcript: Transcript, samples: Samples)
                 samples.typed_through_ms += await _type_through(editor, reply)
         samples.server_mb.append(resident_mb(client.pid))
         samples.engine_mb.append(resident_mb(await engine.pid()))
+
+
+async def _jump(engine: BenchEngine, transcript: Transcript, samples: Samples) -> None:
+    """Begin a line at places far from each other, after the cursor has rested at every other."""
+    async with _server(engine) as client:
+        editor = EditorSession(client, _URI, transcript.text)
+        await editor.begin(_SETTINGS)
+        await _warm_up(editor, transcript)
+        for number, offset in enumerate(_line_ends(editor.text)):
+            is_rested = number % 2 == 1
+            if is_rested:
+                editor.rest(offset)
+            await asyncio.sleep(_REST_SECONDS)
+            reply = await editor.press(offset, "\n")
+            editor.change(offset, reply.offset, "")
+            if reply.source in _BY_THE_MODEL:
+                kept = samples.rested_jump_ms if is_rested else samples.jump_ms
+                kept.append(reply.elapsed_ms)
+
+
+def _line_ends(text: str) -> list[int]:
+    """Return the ends of ``_JUMPS`` lines of code, in an order of long jumps."""
+    ends: list[int] = []
+    offset, apart = 0, text.count("\n") // _JUMPS
+    for number, line in enumerate(text.split("\n")):
+        offset += len(line) + 1
+        if line.strip() and number >= (len(ends) + 0.5) * apart:
+            ends.append(offset - 1)
+    half = len(ends) // 2
+    return [end for pair in zip(ends[:half], ends[half:], strict=False) for end in pair]
 
 
 async def _warm_up(editor: EditorSession, transcript: Transcript) -> None:

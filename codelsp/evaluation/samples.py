@@ -32,6 +32,10 @@ class Samples:
     infill_same_windows_ms: list[float] = field(default_factory=list)
     infill_tokens_read: list[float] = field(default_factory=list)
     tokens_after_cancel: list[float] = field(default_factory=list)
+    jump_ms: list[float] = field(default_factory=list)
+    """The first key at places that the cursor jumped to."""
+    rested_jump_ms: list[float] = field(default_factory=list)
+    """The same where it had rested there for a second, and the editor had said so."""
     server_mb: list[float] = field(default_factory=list)
     """Resident memory after each file."""
     engine_mb: list[float] = field(default_factory=list)

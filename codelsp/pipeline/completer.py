@@ -309,6 +309,16 @@ class Completer:
         if run is not None and run.is_running and not run.follows(latest):
             run.abort()
 
+    def cursor_rests(self, query: CompletionQuery, *, root: str = "") -> None:
+        """The cursor was moved to where nothing was asked yet: be ready for the first key there."""
+        bench = self._bench
+        # What is known, as after every key, leaves a speculation alone that goes on from there.
+        is_known = bench.cache.shown(query, is_invoked=False) is not None
+        if query.document.uri in self._turns or is_known:
+            return
+        if not bench.admission.reason_refused(query, root):
+            self._speculation.begin(query, None, root)
+
     def document_closed(self, uri: str) -> None:
         """Answer what is pending for ``uri`` as superseded, and stop the model."""
         self._supersede(uri)

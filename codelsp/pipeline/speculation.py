@@ -1,4 +1,7 @@
-"""What comes after acceptance, computed while the user reads: so that Tab, Tab, Tab is instant.
+"""What will be asked next, computed before it is: so that Tab, Tab, Tab is instant.
+
+While the user reads a suggestion, what follows its acceptance; where the cursor rests after it was
+moved, what the first key there would ask: the model then has its prompt when that key comes.
 
 At lowest priority: it begins only when nothing else happens, and any request or edit ends it.
 """
@@ -11,12 +14,15 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from codelsp.context.completion_context import CompletionQuery, Trigger
+from codelsp.context.text_policy import is_wanted
 from codelsp.document.edit import replace as replace_text
 from codelsp.errors import CodelspError
 from codelsp.pipeline.run import Run
 from codelsp.pipeline.trace import RequestTrace
 
 if TYPE_CHECKING:
+    from codelsp.context.completion_context import CompletionContext
+    from codelsp.document.snapshot import DocumentSnapshot
     from codelsp.pipeline.journey import Journey
     from codelsp.pipeline.workbench import Workbench
     from codelsp.reply import Insertion
@@ -33,13 +39,30 @@ class Speculation:
     def __init__(self, bench: Workbench) -> None:
         self._bench = bench
         self._task: asyncio.Task[None] | None = None
+        self._about: tuple[DocumentSnapshot, int, Insertion | None] | None = None
 
-    def begin(self, query: CompletionQuery, insertion: Insertion, root: str) -> None:
-        """Compute, when nothing else happens, what follows ``insertion``."""
+    def begin(self, query: CompletionQuery, insertion: Insertion | None, root: str) -> None:
+        """Compute, when nothing else happens, what will be asked.
+
+        Args:
+            query: What is asked, or was.
+            insertion: What is accepted before; None asks ``query`` itself.
+            root: URI of the workspace folder.
+        """
+        about = (query.document, query.offset, insertion)
+        if self._is_about(about):
+            return
         self.stop()
-        bench = self._bench
-        if bench.settings.speculate and bench.pace.affords_speculation():
+        pace = self._bench.connection(query.document).pace
+        if self._bench.settings.speculate and pace.affords_speculation():
             self._task = asyncio.create_task(self._work(query, insertion, root))
+            self._about = about
+
+    def _is_about(self, about: tuple[DocumentSnapshot, int, Insertion | None]) -> bool:
+        """Whether it is at work on just this: an editor may say twice where its cursor is."""
+        if self._task is None or self._task.done() or self._about is None:
+            return False
+        return self._about[0] is about[0] and self._about[1:] == about[1:]
 
     def stop(self) -> None:
         """End it at once, and close the engine's stream."""
@@ -47,37 +70,37 @@ class Speculation:
             self._task.cancel()
             self._task = None
 
-    async def _work(self, query: CompletionQuery, insertion: Insertion, root: str) -> None:
+    async def _work(self, query: CompletionQuery, insertion: Insertion | None, root: str) -> None:
         await asyncio.sleep(IDLE_SECONDS)
         bench = self._bench
-        after = accepting(query, insertion)
-        is_known = bench.cache.shown(after, is_invoked=False) is not None
+        coming = query if insertion is None else accepting(query, insertion)
+        is_known = bench.cache.shown(coming, is_invoked=False) is not None
         if is_known or bench.slots.locked() or not bench.store.is_current(query.document):
             return
         try:
             journey = await bench.journey(query.document)
-            if journey is not None:
-                await self._compute(journey, query, insertion, root)
+            if journey is None:
+                return
+            tree = bench.store.tree(query.document)
+            if tree is not None and insertion is not None:
+                tree = tree.with_edit(insertion.start, insertion.end, insertion.text)
+            context = journey.gather(coming, tree, bench.others(coming, root), root)
+            if is_wanted(context.text_kind, coming.trigger, bench.settings):
+                await self._compute(journey, context)
         except CodelspError as error:
             logger.info("no speculation: %s", error)
 
-    async def _compute(
-        self, journey: Journey, query: CompletionQuery, insertion: Insertion, root: str
-    ) -> None:
-        bench, after = self._bench, accepting(query, insertion)
-        trace = RequestTrace.of(after)
-        tree = bench.store.tree(query.document)
-        if tree is not None:
-            tree = tree.with_edit(insertion.start, insertion.end, insertion.text)
-        context = journey.gather(after, tree, bench.others(after, root), root)
+    async def _compute(self, journey: Journey, context: CompletionContext) -> None:
+        bench, coming = self._bench, context.query
+        trace = RequestTrace.of(coming)
         run = Run(journey, context, trace, bench.slots, bench.keep)
         try:
-            generations = await run.ride(after)
+            generations = await run.ride(coming)
         finally:
             run.abort()
         if generations:
             found = journey.reply(journey.judge(generations, context, trace), context)
-            bench.cache.keep_shown(after, found, is_invoked=False)
+            bench.cache.keep_shown(coming, found, is_invoked=False)
 
 
 def accepting(query: CompletionQuery, insertion: Insertion) -> CompletionQuery:

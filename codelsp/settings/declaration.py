@@ -115,8 +115,9 @@ class Settings:
     )
     speculate: bool = _setting(
         default=True,
-        help_text="Compute, when idle, what follows the shown completion, so that Tab, Tab is"
-        " instant.",
+        help_text="Compute, when idle, what is likely to be asked next: what follows the shown"
+        " completion, so that Tab, Tab is instant, and what the first key asks where the cursor"
+        " rests.",
     )
     suggest_in_comments: str = _setting(
         default="on", help_text="Completions in comments.", choices=("on", "off", "manual")

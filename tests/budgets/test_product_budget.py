@@ -27,6 +27,7 @@ KEYS = (
     "all_but_engine",
     "keystroke_p50",
     "keystroke_p95",
+    "rested_jump",
     "times_infill",
     "tokens_read",
     "cancel",

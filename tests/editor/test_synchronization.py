@@ -9,8 +9,10 @@ import pytest
 from codelsp.engine.scripted import ScriptedEngine
 from codelsp.errors import UnknownDocumentError
 from tests.editor.desk import URI, Desk, at
+from tests.pipeline.desk import until
 
 if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
     from pathlib import Path
 
     Json = dict[str, Any]
@@ -262,6 +264,37 @@ async def test_an_editor_that_wants_it_is_asked_to_tell_of_changed_settings() ->
         await desk.until("workspace/configuration")
 
     assert params["registrations"][0]["method"] == "workspace/didChangeConfiguration"
+
+
+async def tell_by_focus(desk: Desk, line: int) -> None:
+    desk.notify("codelsp/didFocus", {**at(line, 4), "context": {}})
+
+
+async def tell_by_code_action(desk: Desk, line: int) -> None:
+    place = {"line": line, "character": 4}
+    params = {
+        "textDocument": {"uri": URI},
+        "range": {"start": place, "end": place},
+        "context": {"diagnostics": [], "triggerKind": 2},
+    }
+    await desk.answer("textDocument/codeAction", params)
+
+
+@pytest.mark.parametrize("tell", [tell_by_focus, tell_by_code_action])
+async def test_a_cursor_that_rests_is_prepared_for_and_one_that_is_nowhere_ignored(
+    tell: Callable[[Desk, int], Awaitable[None]],
+) -> None:
+    settings = {"speculate": True, "recall": False}
+    async with Desk(ScriptedEngine(["x + 1\n", "y + 2\n"]), overrides=settings) as desk:
+        desk.open("a = \n\nb = \n")
+        await desk.answer(METHOD, at(0, 4))
+        for line in (9, 2):
+            await tell(desk, line)
+        await until(lambda: len(desk.engine.runs) == 2 and desk.engine.n_running == 0)
+        await settled(desk)
+
+        assert (await desk.answer(METHOD, at(2, 4)))["items"][0]["insertText"].endswith("y + 2")
+        assert len(desk.engine.runs) == 2
 
 
 async def test_focus_makes_a_document_the_most_recent_one() -> None:

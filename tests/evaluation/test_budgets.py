@@ -34,5 +34,13 @@ def test_tokens_read_are_those_not_reused() -> None:
     assert figures["tokens_read"].value == 3
 
 
+def test_the_first_key_after_a_jump_is_told_beside_one_without_a_rest() -> None:
+    samples = Samples(jump_ms=[300.0, 280.0], rested_jump_ms=[40.0, 30.0])
+    figures = {figure.key: figure for figure in figures_of(samples)}
+
+    assert figures["rested_jump"].value == 35.0
+    assert figures["rested_jump"].note == "without that rest: median 290.0 ms"
+
+
 def test_nothing_measured_keeps_no_budget() -> None:
     assert not any(figure.is_met for figure in figures_of(Samples()))

@@ -62,6 +62,10 @@ class Desk:
         desk.offset = offset
         return desk
 
+    def rest(self) -> None:
+        """The cursor was moved, and stays where it is."""
+        self.completer.cursor_rests(CompletionQuery(self.document, self.offset))
+
     @property
     def document(self) -> DocumentSnapshot:
         """The newest snapshot."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -292,6 +292,82 @@ async def test_a_keystroke_ends_speculation() -> None:
 
     await until(lambda: desk.engine.n_running == 0)
     assert desk.engine.runs[-1].was_cancelled
+
+
+TWO_PLACES = "def area(width, height):\n    return <CURSOR>\n\n\ndef edge(width):\n    return \n"
+
+
+async def test_where_the_cursor_rests_the_answer_is_ready_before_the_first_key() -> None:
+    desk = Desk.with_document(TWO_PLACES, ["width * height\n", "4 * width\n"], speculate=True)
+    await desk.ask()
+    desk.offset = len(desk.document.text) - 1
+
+    desk.rest()
+    await until(lambda: len(desk.engine.runs) == 2 and desk.engine.n_running == 0)
+    await asyncio.sleep(0.02)
+    desk.type("4")
+
+    assert desk.shown(await desk.ask()) == " * width"
+    assert desk.completer.explain_last()["source"] == "cache"
+    assert len(desk.engine.runs) == 2
+
+
+async def test_a_cursor_that_rests_after_a_key_does_not_end_speculation() -> None:
+    desk = Desk.with_document(UNFINISHED, ["width * height\n", "\n    more\n"], speculate=True)
+    answer = await desk.ask()
+    gate = desk.engine.hold_at(0)
+    await gate.reached.wait()
+
+    desk.rest()
+    gate.opened.set()
+    await until(lambda: desk.engine.n_running == 0)
+    await asyncio.sleep(0.02)
+    desk.accept(answer)
+    await desk.ask()
+
+    assert desk.completer.explain_last()["source"] == "cache"
+    assert len(desk.engine.runs) == 2
+
+
+async def test_a_key_ends_what_was_begun_for_a_cursor_at_rest() -> None:
+    desk = Desk.with_document(TWO_PLACES, ["width * height\n", "4 * width\n"], speculate=True)
+    await desk.ask()
+    desk.offset = len(desk.document.text) - 1
+    gate = desk.engine.hold_at(0)
+    desk.rest()
+    await gate.reached.wait()
+
+    desk.type("q")
+
+    await until(lambda: desk.engine.n_running == 0)
+    assert desk.engine.runs[-1].was_cancelled
+
+
+@pytest.mark.parametrize("settings", [{"speculate": False}, {"suggest_in_comments": "off"}])
+async def test_nothing_is_begun_where_nothing_would_be_shown(settings: dict[str, Any]) -> None:
+    desk = Desk.with_document(
+        "def area(width, height):\n    return <CURSOR>\n\n\n# and then \n",
+        ["width * height\n", "this"],
+        **{"speculate": True, **settings},
+    )
+    await desk.ask()
+    desk.offset = len(desk.document.text) - 1
+
+    desk.rest()
+    await asyncio.sleep(0.3)
+
+    assert len(desk.engine.runs) == 1
+
+
+async def test_a_paused_session_reads_nothing_ahead() -> None:
+    desk = Desk.with_document(TWO_PLACES, ["width * height\n", "4 * width\n"], speculate=True)
+    await desk.ask()
+    desk.completer.pause()
+
+    desk.rest()
+    await asyncio.sleep(0.3)
+
+    assert len(desk.engine.runs) == 1
 
 
 async def test_an_engine_that_fails_gives_an_empty_answer_and_one_error_status() -> None:

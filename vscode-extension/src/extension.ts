@@ -2,7 +2,10 @@
 
 import * as fs from 'node:fs';
 import * as path from 'node:path';
-import { commands, ConfigurationTarget, env, ExtensionContext, ProgressLocation, Uri, window, workspace } from 'vscode';
+import {
+  commands, ConfigurationTarget, env, ExtensionContext, Position, ProgressLocation, TextEditorSelectionChangeEvent,
+  Uri, window, workspace,
+} from 'vscode';
 
 import { CodelspClient, State } from './client';
 import { install, installedCommand } from './installation';
@@ -13,7 +16,10 @@ import { Action, LABELS, Problem, problem, serverProblem } from './problems';
 import { run } from './run';
 import { Kind, Status, StatusBar } from './status';
 
+const REST_MS = 100;
+
 let client: CodelspClient | undefined;
+let resting: NodeJS.Timeout | undefined;
 
 export function activate(context: ExtensionContext): void {
   const log = window.createOutputChannel('codelsp', { log: true });
@@ -120,9 +126,22 @@ export function activate(context: ExtensionContext): void {
   /** Say which document the user looks at: the engine is made ready, and its neighbors come first. */
   function look(): void {
     show(status);
+    sayWhere();
+  }
+
+  /** Say where the user is; where the cursor rests, the model reads what the first key there will ask. */
+  function sayWhere(position?: Position): void {
     const uri = document()?.uri.toString();
     if (uri && client?.isRunning()) {
-      void client.sendNotification('textDocument/didFocus', { textDocument: { uri } });
+      void client.sendNotification('textDocument/didFocus', { textDocument: { uri }, position });
+    }
+  }
+
+  /** Wait until the cursor rests. */
+  function moved({ textEditor, selections: [selection] }: TextEditorSelectionChangeEvent): void {
+    clearTimeout(resting);
+    if (textEditor === window.activeTextEditor && selection.isEmpty) {
+      resting = setTimeout(() => sayWhere(selection.active), REST_MS);
     }
   }
 
@@ -148,13 +167,17 @@ export function activate(context: ExtensionContext): void {
     workspace.onDidChangeConfiguration((change) =>
       ['path', 'args'].some((key) => change.affectsConfiguration(`codelsp.server.${key}`)) && start()),
     window.onDidChangeActiveTextEditor(look),
+    window.onDidChangeTextEditorSelection(moved),
     ...Object.entries(handlers).map(([name, handler]) => commands.registerCommand(`codelsp.${name}`, handler)),
   );
   // Not awaited: a question that stays open must not keep the extension from being active.
   void start();
 }
 
-export const deactivate = () => client?.end();
+export const deactivate = () => {
+  clearTimeout(resting);
+  return client?.end();
+};
 
 function onPath(program: string): string | undefined {
   const name = process.platform === 'win32' ? `${program}.exe` : program;
