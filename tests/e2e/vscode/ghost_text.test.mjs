@@ -19,6 +19,7 @@ const FILES = Object.fromEntries(
   ['tab', 'escape', 'cycle', 'word', 'line', 'suffix', 'popup', 'pause', 'crash', 'typing'].map((name) => [`${name}.py`, '# a file\n']),
 );
 FILES['popup.py'] = 'wonderful_name = 1\n';
+FILES['rest.py'] = '# a file\ntotal = pri\n';
 const CELLS = ['price = 3', 'amount = 4\n'].map((source) => ({ cell_type: 'code', execution_count: null, metadata: {}, outputs: [], source }));
 FILES['notebook.ipynb'] = JSON.stringify({ cells: CELLS, metadata: { language_info: { name: 'python' } }, nbformat: 4, nbformat_minor: 5 });
 
@@ -77,6 +78,19 @@ test('what is typed along with it stays, and the rest of it too', async () => {
   assert.equal(await window.awaitGhost((text) => text === ' amount'), ' amount');
   await window.press('Tab');
   assert.equal(await window.saved('typing.py'), '# a file\ntotal = price * amount');
+});
+
+test('where the cursor rests, the first key is answered from memory', async () => {
+  await window.open('rest.py');
+  await window.goTo(2, 'total = pri'.length + 1);
+  await window.page.waitForTimeout(2_000); // A person looks before going on.
+
+  await window.type('c');
+
+  assert.equal(await window.awaitGhost(), 'e * amount');
+  await window.command('Why This Suggestion');
+  const page = window.page.locator('.editor-instance .view-lines', { hasText: /shown.\(cache\)/ });
+  await page.first().waitFor();
 });
 
 test('the next alternative is one key away', async () => {
