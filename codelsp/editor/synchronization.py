@@ -85,7 +85,6 @@ def did_focus(ls: CodeServer, params: Json) -> None:
     """Note which document the user looks at, and where: its neighbors are the likeliest context."""
     session, uri = ls.session, from_lsp.uri_of(params)
     session.store.touch(uri)
+    ls.spawn(session.completer.warm_up(uri))
     if from_lsp.position_of(params.get("position")) is not None:
         cursor_rests(session, params)
-    else:
-        ls.spawn(session.completer.warm_up(uri))

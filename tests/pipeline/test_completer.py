@@ -304,7 +304,7 @@ async def test_where_the_cursor_rests_the_answer_is_ready_before_the_first_key()
 
     desk.rest()
     await until(lambda: len(desk.engine.runs) == 2 and desk.engine.n_running == 0)
-    await asyncio.sleep(0.02)
+    await asyncio.sleep(0.2)
     desk.type("4")
 
     assert desk.shown(await desk.ask()) == " * width"
@@ -321,7 +321,7 @@ async def test_a_cursor_that_rests_after_a_key_does_not_end_speculation() -> Non
     desk.rest()
     gate.opened.set()
     await until(lambda: desk.engine.n_running == 0)
-    await asyncio.sleep(0.02)
+    await asyncio.sleep(0.2)
     desk.accept(answer)
     await desk.ask()
 

@@ -126,7 +126,7 @@ export function activate(context: ExtensionContext): void {
   /** Say which document the user looks at: the engine is made ready, and its neighbors come first. */
   function look(): void {
     show(status);
-    sayWhere();
+    sayWhere(window.activeTextEditor?.selection.active);
   }
 
   /** Say where the user is; where the cursor rests, the model reads what the first key there will ask. */
