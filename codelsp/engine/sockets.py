@@ -11,6 +11,8 @@ Imported with the first request only, as it loads httpcore.
 from __future__ import annotations
 
 import asyncio
+from functools import lru_cache
+from ipaddress import ip_address
 from typing import TYPE_CHECKING, Any
 
 import httpcore
@@ -20,6 +22,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
 _MOST_UNREAD_BYTES = 1024 * 1024
+_RACE_SECONDS = 0.25
+"""After which the next address of a name is tried, too (RFC 8305)."""
 
 
 class SocketBackend(httpcore.AsyncNetworkBackend):
@@ -39,8 +43,11 @@ class SocketBackend(httpcore.AsyncNetworkBackend):
         loop = asyncio.get_running_loop()
         try:
             with fail_after(timeout):
+                # Between several addresses there is a race; one alone is reached sooner without:
+                # 0.3 ms instead of 0.45 on 2 cores, which is part of every key.
+                delay = None if _is_address(host) else _RACE_SECONDS
                 _, received = await loop.create_connection(
-                    _Received, host, port, happy_eyeballs_delay=0.25
+                    _Received, host, port, happy_eyeballs_delay=delay
                 )
         except TimeoutError as error:
             raise httpcore.ConnectTimeout(error) from error
@@ -174,6 +181,15 @@ class _Received(asyncio.Protocol):
     def _wake(self) -> None:
         if self._waiter is not None and not self._waiter.done():
             self._waiter.set_result(None)
+
+
+@lru_cache
+def _is_address(host: str) -> bool:
+    try:
+        ip_address(host)
+    except ValueError:
+        return False
+    return True
 
 
 def _expire(waiter: asyncio.Future[None]) -> None:
