@@ -104,6 +104,8 @@ class Completer:
         self._runs: dict[str, Run] = {}
         self._traces: deque[RequestTrace] = deque(maxlen=KEPT_TRACES)
         self._issued: OrderedDict[str, _Issued] = OrderedDict()
+        self._is_automatic = False
+        """Whether the editor asks by itself while its user types; some are told not to."""
 
     @cached_property
     def author(self) -> Author:
@@ -119,6 +121,7 @@ class Completer:
             asyncio.CancelledError: the caller was cancelled; the model has been stopped.
         """
         uri = query.document.uri
+        self._is_automatic |= query.trigger is Trigger.AUTOMATIC
         while (turn := self._turns.get(uri)) is not None and _is_same(turn.query, query):
             answer = await _joined(turn)
             if answer is not None:
@@ -314,7 +317,7 @@ class Completer:
         bench = self._bench
         # What is known, as after every key, leaves a speculation alone that goes on from there.
         is_known = bench.cache.shown(query, is_invoked=False) is not None
-        if query.document.uri in self._turns or is_known:
+        if query.document.uri in self._turns or is_known or not self._is_automatic:
             return
         if not bench.admission.reason_refused(query, root):
             self._speculation.begin(query, None, root)

@@ -359,15 +359,21 @@ async def test_nothing_is_begun_where_nothing_would_be_shown(settings: dict[str,
     assert len(desk.engine.runs) == 1
 
 
-async def test_a_paused_session_reads_nothing_ahead() -> None:
+@pytest.mark.parametrize("is_paused", [True, False])
+async def test_nothing_is_read_ahead_while_paused_or_where_nobody_asks_unasked(
+    *, is_paused: bool
+) -> None:
     desk = Desk.with_document(TWO_PLACES, ["width * height\n", "4 * width\n"], speculate=True)
-    await desk.ask()
-    desk.completer.pause()
+    await desk.ask(Trigger.AUTOMATIC if is_paused else Trigger.INVOKED)
+    if is_paused:
+        desk.completer.pause()
+    n_before = len(desk.engine.runs)
+    desk.offset = len(desk.document.text) - 1
 
     desk.rest()
     await asyncio.sleep(0.3)
 
-    assert len(desk.engine.runs) == 1
+    assert len(desk.engine.runs) == n_before
 
 
 async def test_an_engine_that_fails_gives_an_empty_answer_and_one_error_status() -> None:
