@@ -74,7 +74,7 @@ async def measure(
         tell(f"{len(transcript.keys)} keystrokes in {transcript.name}")
         await _replay(engine, transcript, samples)
     tell(f"a file of {_LARGE_LINES} lines")
-    await _replay_large(engine, samples, options.n_keys // 2)
+    await _replay_large(engine, samples, options.n_keys)
     tell(f"the same {len(samples.places)} places at the engine's own /infill")
     await _infill(engine, samples)
     tell("the first key after a jump")
