@@ -8,7 +8,7 @@ lines are affordable, and how large a prompt may be.
 from __future__ import annotations
 
 from collections import deque
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -30,6 +30,7 @@ _LEAST_PREFILL = 64
 # The first token belongs to reading the prompt: engines say that it took next to no time.
 _LEAST_DECODED = 3
 _PAUSE_MS = 1000.0
+_ANSWERS = 5
 
 
 @dataclass
@@ -38,15 +39,30 @@ class Pace:
 
     decode_tokens_per_second: float | None = None
     prefill_tokens_per_second: float | None = None
-    answer_ms: float | None = None
-    """From starting the model to the end of the generation."""
+    _answers_ms: deque[float] = field(default_factory=lambda: deque(maxlen=_ANSWERS))
     _keystrokes: deque[float] = field(default_factory=lambda: deque(maxlen=20))
     _last_key_ms: float | None = None
     _context_cap: int | None = None
 
+    @property
+    def answer_ms(self) -> float | None:
+        """From starting the model to the end of the generation, as a rule.
+
+        The lower middle of the last few: after a jump nearly all of a prompt is new, and how long
+        reading that takes says nothing of the keys that follow.
+        """
+        ordered = sorted(self._answers_ms)
+        return ordered[(len(ordered) - 1) // 2] if ordered else None
+
+    def aside(self) -> Pace:
+        """Return the same, to go by for what nobody waits for: nothing is learned from that."""
+        return replace(
+            self, _answers_ms=self._answers_ms.copy(), _keystrokes=self._keystrokes.copy()
+        )
+
     def note_stats(self, stats: GenerationStats | None, elapsed_ms: float) -> None:
         """Learn from one generation that took ``elapsed_ms`` altogether."""
-        self.answer_ms = _smoothed(self.answer_ms, elapsed_ms)
+        self._answers_ms.append(elapsed_ms)
         if stats is None:
             return
         n_decoded = stats.decoded_tokens or 0
@@ -72,10 +88,14 @@ class Pace:
         """
         if settings.debounce_ms >= 0:
             return float(settings.debounce_ms)
-        if self.answer_ms is None or self.answer_ms <= FAST_MS or not self._keystrokes:
+        answer_ms = self.answer_ms
+        # The very first one has read its whole prompt, and says nothing yet.
+        if answer_ms is None or len(self._answers_ms) == 1:
+            return 0.0
+        if answer_ms <= FAST_MS or not self._keystrokes:
             return 0.0
         between = sum(self._keystrokes) / len(self._keystrokes)
-        wait = min(1.2 * between, self.answer_ms, LONGEST_WAIT_MS)
+        wait = min(1.2 * between, answer_ms, LONGEST_WAIT_MS)
         return max(0.0, wait - client_debounce_ms)
 
     def most_tokens(self, wanted: int) -> int:

@@ -93,6 +93,7 @@ class Speculation:
     async def _compute(self, journey: Journey, context: CompletionContext) -> None:
         bench, coming = self._bench, context.query
         trace = RequestTrace.of(coming)
+        journey = replace(journey, pace=journey.pace.aside())
         run = Run(journey, context, trace, bench.slots, bench.keep)
         try:
             generations = await run.ride(coming)

@@ -36,10 +36,35 @@ def test_a_fast_model_is_started_without_a_wait() -> None:
 def test_a_slow_model_waits_for_a_gap_between_keystrokes() -> None:
     pace = Pace()
     _typing(pace, 120)
-    pace.note_stats(_stats(900), 1000)
+    for _ in range(2):
+        pace.note_stats(_stats(900), 1000)
 
     assert 120 < pace.wait_ms(Settings(), 0) <= 300
     assert pace.wait_ms(Settings(), 200) == 0
+
+
+def test_a_prompt_read_anew_after_a_jump_delays_none_of_the_keys_behind_it() -> None:
+    pace = Pace()
+    _typing(pace, 120)
+    for elapsed_ms in (300, 25, 30, 400, 28):
+        pace.note_stats(None, elapsed_ms)
+        assert pace.wait_ms(Settings(), 0) == 0
+
+    for _ in range(3):
+        pace.note_stats(None, 400)
+    assert pace.wait_ms(Settings(), 0) > 0
+
+
+def test_what_nobody_waits_for_teaches_nothing() -> None:
+    pace = Pace()
+    pace.note_stats(_stats(20), 25)
+    aside = pace.aside()
+
+    aside.note_stats(_stats(900), 1000)
+
+    assert (pace.answer_ms, pace.decode_tokens_per_second) == (25, 1000.0)
+    assert aside.decode_tokens_per_second is not None
+    assert aside.decode_tokens_per_second < 1000.0
 
 
 def test_a_wait_set_by_the_user_is_kept() -> None:
