@@ -31,6 +31,8 @@ _LEAST_PREFILL = 64
 _LEAST_DECODED = 3
 _PAUSE_MS = 1000.0
 _ANSWERS = 5
+_SHARE_OF_GAP = 0.8
+"""Of the time between two keys, in which a generation must be over."""
 
 
 @dataclass
@@ -85,6 +87,7 @@ class Pace:
         """Return how long to wait for another keystroke before the model is started.
 
         Nothing when the model is fast: a generation that is cancelled then costs next to nothing.
+        Nothing either when it is done before the next key, as a rule: none is cancelled then.
         """
         if settings.debounce_ms >= 0:
             return float(settings.debounce_ms)
@@ -92,9 +95,11 @@ class Pace:
         # The very first one has read its whole prompt, and says nothing yet.
         if answer_ms is None or len(self._answers_ms) == 1:
             return 0.0
-        if answer_ms <= FAST_MS or not self._keystrokes:
+        if not self._keystrokes:
             return 0.0
         between = sum(self._keystrokes) / len(self._keystrokes)
+        if answer_ms <= max(FAST_MS, _SHARE_OF_GAP * between):
+            return 0.0
         wait = min(1.2 * between, answer_ms, LONGEST_WAIT_MS)
         return max(0.0, wait - client_debounce_ms)
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+import pytest
+
 from codelsp.engine.port import FinishReason, GenerationStats
 from codelsp.pipeline.pace import Pace
 from codelsp.settings import Settings
@@ -41,6 +43,18 @@ def test_a_slow_model_waits_for_a_gap_between_keystrokes() -> None:
 
     assert 120 < pace.wait_ms(Settings(), 0) <= 300
     assert pace.wait_ms(Settings(), 200) == 0
+
+
+@pytest.mark.parametrize(("between_ms", "is_waiting"), [(200, False), (80, True)])
+def test_a_model_that_is_done_before_the_next_key_is_not_waited_for(
+    between_ms: float, *, is_waiting: bool
+) -> None:
+    pace = Pace()
+    _typing(pace, between_ms)
+    for _ in range(2):
+        pace.note_stats(_stats(90), 100)
+
+    assert (pace.wait_ms(Settings(), 0) > 0) == is_waiting
 
 
 def test_a_prompt_read_anew_after_a_jump_delays_none_of_the_keys_behind_it() -> None:
