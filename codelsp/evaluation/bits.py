@@ -65,11 +65,11 @@ class BitsCounter:
                 if not healed:
                     break
                 text = self.texts[token]
-                going_on = [i for i, each in enumerate(self.texts) if each.startswith(healed)]
-                is_within = len(text) <= len(healed)
-                picked[place] -= (
-                    picked[place] if is_within else log_probs[place, going_on].logsumexp(0)
-                )
+                if len(text) <= len(healed):
+                    picked[place] = 0.0
+                else:
+                    going_on = [i for i, each in enumerate(self.texts) if each.startswith(healed)]
+                    picked[place] -= log_probs[place, going_on].logsumexp(0)
                 healed = healed[len(text) :]
         return float(-picked.sum()) / math.log(2)
 

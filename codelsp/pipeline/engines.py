@@ -45,7 +45,6 @@ class Engines:
         self._on_status = on_status
         self._choose = choose
         self._by_model: dict[str, Connection] = {}
-        self._by_language: dict[str, Connection] = {}
         self._models: dict[str, str] = {}
         """What was chosen for the languages that were asked for."""
         self._language_id = DEFAULT_LANGUAGE
@@ -62,14 +61,11 @@ class Engines:
     @property
     def current(self) -> Connection:
         """The connection that was asked for last."""
+        language_id = self._language_id
         # Which model a language gets is looked up on the disk, and this is asked at every key.
-        connection = self._by_language.get(self._language_id)
-        if connection is None:
-            connection = self._by_language[self._language_id] = self._found(self._language_id)
-        return connection
-
-    def _found(self, language_id: str) -> Connection:
-        model = self._models[language_id] = self._choose(self._settings, language_id).model
+        if language_id not in self._models:
+            self._models[language_id] = self._choose(self._settings, language_id).model
+        model = self._models[language_id]
         if model not in self._by_model:
             self._by_model[model] = Connection(
                 # By the settings of the moment in which it is first wanted.
@@ -103,7 +99,6 @@ class Engines:
         """Let go of all engines; the next request makes new ones."""
         connections = tuple(self._by_model.values())
         self._by_model.clear()
-        self._by_language.clear()
         self._models.clear()
         for connection in connections:
             await connection.close()
