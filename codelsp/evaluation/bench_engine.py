@@ -51,6 +51,8 @@ class BenchEngine:
     overrides: Mapping[str, Any]
     home: Path
     model_name: str
+    is_llama_cpp: bool = True
+    """Whether its own ``/infill`` is what llama.cpp's server would answer."""
 
     @property
     def server_command(self) -> list[str]:
@@ -130,22 +132,24 @@ async def started(settings: Settings, overrides: Mapping[str, Any]) -> AsyncIter
     """Give the bench an engine of its own, and stop it at the end.
 
     Raises:
-        EngineUnavailableError: ``settings`` name a URL: that is not ours to stop and start.
+        EngineUnavailableError: ``settings`` name a URL, which is not ours to stop and start, or an
+            engine that cannot run the model.
         ModelError: there is no such model.
     """
-    from codelsp.model_store import resolve_model
+    from codelsp.engine.wanted import wanted_engine
 
     if settings.engine.startswith(("http://", "https://")):
         raise EngineUnavailableError(
             "The bench measures an engine of its own, not one at a URL; try --set engine=auto."
         )
     # By its path: names of the user's store mean nothing in the bench's own home.
-    model = resolve_model(settings.model)
-    path = str(model.path)
+    wanted = wanted_engine(settings)
+    path = str(wanted.model.path)
     chosen = {**overrides, "model": path}
     with tempfile.TemporaryDirectory(prefix="codelsp-bench-") as folder, _home(Path(folder)):
         in_bench = replace(settings, model=path)
-        engine = BenchEngine(in_bench, chosen, Path(folder), model.name)
+        is_llama_cpp = wanted.engine == "llama.cpp"
+        engine = BenchEngine(in_bench, chosen, Path(folder), wanted.model.name, is_llama_cpp)
         try:
             yield engine
         finally:

@@ -75,8 +75,9 @@ async def measure(
         await _replay(engine, transcript, samples)
     tell(f"a file of {_LARGE_LINES} lines")
     await _replay_large(engine, samples, options.n_keys)
-    tell(f"the same {len(samples.places)} places at the engine's own /infill")
-    await _infill(engine, samples)
+    if engine.is_llama_cpp:
+        tell(f"the same {len(samples.places)} places at the engine's own /infill")
+        await _infill(engine, samples)
     tell("the first key after a jump")
     await _jump(engine, transcripts[0], samples)
     tell("cancel")
