@@ -19,12 +19,23 @@ if TYPE_CHECKING:
     from codelsp.context.completion_context import CompletionQuery
     from codelsp.document.snapshot import DocumentSnapshot
     from codelsp.pipeline.generated import Generated
+    from codelsp.pipeline.trace import RequestTrace
     from codelsp.reply import Insertion
 
 SHOWN_ENTRIES = 24
 KEPT_ENTRIES = 12
 
 Entry = TypeVar("Entry")
+Item = TypeVar("Item")
+
+
+@dataclass(frozen=True)
+class Remembered(Generic[Item]):
+    """What still holds, and how it came about."""
+
+    items: tuple[Item, ...]
+    origin: RequestTrace
+    """Of the request that the model was asked for."""
 
 
 class _Newest(Generic[Entry]):
@@ -63,6 +74,7 @@ class _Shown:
     cursor: Anchor
     items: tuple[_Item, ...]
     is_invoked: bool
+    origin: RequestTrace
 
 
 @dataclass(frozen=True)
@@ -70,6 +82,7 @@ class _Kept:
     anchor: Anchor
     generations: tuple[Generated, ...]
     is_invoked: bool
+    origin: RequestTrace
 
 
 @dataclass
@@ -80,35 +93,45 @@ class AnswerCache:
     _kept: _Newest[_Kept] = field(default_factory=lambda: _Newest(KEPT_ENTRIES))
 
     def keep_shown(
-        self, query: CompletionQuery, insertions: tuple[Insertion, ...], *, is_invoked: bool
+        self,
+        query: CompletionQuery,
+        insertions: tuple[Insertion, ...],
+        origin: RequestTrace,
+        *,
+        is_invoked: bool,
     ) -> None:
         """Remember what was answered to ``query``; an empty answer counts too."""
         items = tuple(_item(query, insertion) for insertion in insertions)
         cursor = Anchor.at(query.document, query.offset)
-        self._shown.add(_Shown(cursor, items, is_invoked))
+        self._shown.add(_Shown(cursor, items, is_invoked, origin))
 
-    def shown(self, query: CompletionQuery, *, is_invoked: bool) -> tuple[Insertion, ...] | None:
+    def shown(self, query: CompletionQuery, *, is_invoked: bool) -> Remembered[Insertion] | None:
         """Return what still holds at ``query``, or None when nothing is known.
 
-        An empty tuple means that this very place was asked before, and had nothing.
+        No items mean that this very place was asked before, and had nothing.
         """
         for entry in self._shown:
             if is_invoked and not entry.is_invoked:
                 continue
             found = _remaining(entry, query.document, query.offset)
             if found is not None:
-                return found
+                return Remembered(found, entry.origin)
         return None
 
     def keep_generated(
-        self, anchor: Anchor, generations: tuple[Generated, ...], *, is_invoked: bool
+        self,
+        anchor: Anchor,
+        generations: tuple[Generated, ...],
+        origin: RequestTrace,
+        *,
+        is_invoked: bool,
     ) -> None:
         """Remember whole generations that begin at ``anchor``."""
-        self._kept.add(_Kept(anchor, generations, is_invoked))
+        self._kept.add(_Kept(anchor, generations, is_invoked, origin))
 
     def generated(
         self, query: CompletionQuery, dropped_indentation: str, *, is_invoked: bool
-    ) -> tuple[Generated, ...] | None:
+    ) -> Remembered[Generated] | None:
         """Return the remainders of kept generations that agree with ``query``, or None."""
         for entry in self._kept:
             if is_invoked and not entry.is_invoked:
@@ -122,7 +145,7 @@ class AnswerCache:
                 if rest.is_worth_showing:
                     rests.append(rest)
             if rests:
-                return tuple(rests)
+                return Remembered(tuple(rests), entry.origin)
         return None
 
     def clear(self) -> None:

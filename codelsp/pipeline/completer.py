@@ -177,7 +177,8 @@ class Completer:
                 shown = self._bench.cache.shown(query, is_invoked=is_invoked)
             if shown is not None:
                 trace.source = "cache"
-                return self._hand_out(query, shown, root)
+                trace.repeat(shown.origin)
+                return self._hand_out(query, shown.items, root)
         journey = await self._bench.journey(query.document)
         if journey is None:
             return Answer(note="the model is still being loaded")
@@ -194,7 +195,7 @@ class Completer:
             return SUPERSEDED
         if query.selected is None:
             is_invoked = query.trigger is Trigger.INVOKED
-            self._bench.cache.keep_shown(query, insertions, is_invoked=is_invoked)
+            self._bench.cache.keep_shown(query, insertions, trace, is_invoked=is_invoked)
         else:
             insertions = tuple(unselected(each, query, context.query) for each in insertions)
         return self._hand_out(query, insertions, root)
@@ -229,9 +230,10 @@ class Completer:
             query, context.dropped_indentation, is_invoked=is_invoked
         )
         if kept is not None:
-            candidates = journey.judge(kept, context, trace)
+            candidates = journey.judge(kept.items, context, trace)
             if candidates:
                 trace.source = "kept generation"
+                trace.prompt = kept.origin.prompt
                 return journey.reply(candidates, context)
             trace.candidates.clear()
         generations = await self._ride_or_run(journey, context, trace)
@@ -254,7 +256,8 @@ class Completer:
                             query, context.dropped_indentation, is_invoked=is_invoked
                         )
                         if found is not None:
-                            return found
+                            trace.prompt = found.origin.prompt
+                            return found.items
             else:
                 run.abort()
         with trace.stage("debounce"):
@@ -292,9 +295,9 @@ class Completer:
             typed = len(latest.text) - len(query.document.text)
             query = replace(query, document=latest, offset=max(0, query.offset + typed))
             shown = self._bench.cache.shown(query, is_invoked=query.trigger is Trigger.INVOKED)
-            if not shown:
+            if shown is None or not shown.items:
                 return SUPERSEDED
-            insertions = shown
+            insertions = shown.items
         for insertion in insertions:
             self._issued[insertion.id] = _issued(insertion, query, root)
         while len(self._issued) > ISSUED_INSERTIONS:

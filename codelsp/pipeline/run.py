@@ -43,7 +43,7 @@ class Run:
         self.trigger = context.query.trigger
         self._journey = journey
         self._context = context
-        self._trace = trace
+        self.trace = trace
         self._slots = slots
         self._on_done = on_done
         self._text = ""
@@ -105,10 +105,10 @@ class Run:
             self._task.cancel()
 
     async def _work(self) -> tuple[Generated, ...]:
-        with self._trace.stage("wait for a slot"):
+        with self.trace.stage("wait for a slot"):
             await self._slots.acquire()
         try:
-            prompt = await self._journey.write_prompt(self._context, self._trace)
+            prompt = await self._journey.write_prompt(self._context, self.trace)
             # When the loop turns next, the engine has its prompt.
             loop = asyncio.get_running_loop()
             loop.call_soon(self._journey.look_ahead, self._context)
@@ -116,7 +116,7 @@ class Run:
             for request in self._journey.requests(prompt, self._context):
                 watch = self._watch if not found else _ignore
                 found.append(
-                    await self._journey.generate(request, self._context, self._trace, watch)
+                    await self._journey.generate(request, self._context, self.trace, watch)
                 )
             return tuple(found)
         finally:

@@ -101,7 +101,7 @@ class Speculation:
             run.abort()
         if generations:
             found = journey.reply(journey.judge(generations, context, trace), context)
-            bench.cache.keep_shown(coming, found, is_invoked=False)
+            bench.cache.keep_shown(coming, found, trace, is_invoked=False)
 
 
 def accepting(query: CompletionQuery, insertion: Insertion) -> CompletionQuery:

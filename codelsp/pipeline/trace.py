@@ -86,6 +86,10 @@ class RequestTrace:
         """Keep what the model was asked."""
         self.prompt = [asdict(part) for part in parts]
 
+    def repeat(self, origin: RequestTrace) -> None:
+        """Tell what ``origin`` told of candidates and prompt: the same answer still holds."""
+        self.candidates, self.prompt = origin.candidates, origin.prompt
+
     def note_stats(self, stats: GenerationStats | None) -> None:
         """Keep what a generation cost, as the engine reports it; several generations add up."""
         if stats is None:

@@ -71,4 +71,4 @@ class Workbench:
     def keep(self, run: Run, generations: tuple[Generated, ...]) -> None:
         """Remember the whole generations of a finished run."""
         is_invoked = run.trigger is Trigger.INVOKED
-        self.cache.keep_generated(run.anchor, generations, is_invoked=is_invoked)
+        self.cache.keep_generated(run.anchor, generations, run.trace, is_invoked=is_invoked)

@@ -24,10 +24,7 @@ export function showTrace(trace) {
     ` (${trace.source || 'no generation'}, ${trace.trigger})`,
     element('small', { textContent: facts.join(' · ') }),
   );
-  // What was typed along with is answered without the model: the candidates are still those before.
-  if (trace.source !== 'cache') {
-    place('candidates').replaceChildren(...(trace.candidates ?? []).map(candidate));
-  }
+  place('candidates').replaceChildren(...(trace.candidates ?? []).map(candidate));
   const stages = Object.entries(trace.stages_ms ?? {});
   const total = trace.stages_ms?.total || 1;
   place('timings').replaceChildren(...stages.map(([name, spent]) => timing(name, spent, total)));

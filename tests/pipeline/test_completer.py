@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from codelsp.context.completion_context import SelectedCompletion, Trigger
-from codelsp.engine.scripted import ScriptedEngine
+from codelsp.engine.scripted import Answer, ScriptedEngine
 from codelsp.errors import EngineRefusedError, EngineUnavailableError
 from codelsp.pipeline.answer import Outcome, StatusKind
 from tests.pipeline.desk import Desk, until
@@ -501,6 +501,34 @@ async def test_the_trace_names_the_step_that_hid_a_suggestion() -> None:
     assert answer.insertions == ()
     candidates = desk.completer.explain_last()["candidates"]
     assert [each["verdicts"][-1]["action"] for each in candidates] == ["dropped"]
+
+
+async def test_what_is_typed_along_is_explained_by_the_request_that_reached_the_model() -> None:
+    desk = Desk.with_document("total = <CURSOR>\nprint(total)\n", ["price * 2\n"], trace=True)
+    await desk.ask()
+    asked = desk.completer.explain_last()
+
+    desk.type("pri")
+    await desk.ask()
+
+    repeated = desk.completer.explain_last()
+    assert (asked["source"], repeated["source"]) == ("model", "cache")
+    assert repeated["candidates"] == asked["candidates"] != []
+    assert repeated["prompt"] == asked["prompt"] != []
+
+
+async def test_a_generation_that_was_kept_tells_the_prompt_that_it_came_from() -> None:
+    unsure_at_first = Answer("price + tax", log_probs=(-3.0, -0.01, -0.01))
+    engine = ScriptedEngine([unsure_at_first])
+    desk = Desk.with_document("total = <CURSOR>\n", engine, trace=True, threshold=0.5)
+    assert not (await desk.ask()).insertions
+    prompt = desk.completer.explain_last()["prompt"]
+
+    desk.type("price")
+
+    assert desk.shown(await desk.ask()) == " + tax"
+    assert desk.completer.explain_last()["source"] == "kept generation"
+    assert desk.completer.explain_last()["prompt"] == prompt != []
 
 
 async def test_the_same_document_gets_the_same_answer() -> None:
