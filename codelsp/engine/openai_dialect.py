@@ -118,6 +118,7 @@ class OpenAIDialect:
             takes_token_ids=self._is_vllm,
             bos_id=await self._bos_id() if self._is_vllm else None,
             slots=_SLOTS,
+            batches=True,
         )
 
     async def _special_tokens(self) -> dict[str, int]:

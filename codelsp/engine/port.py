@@ -43,6 +43,8 @@ class ModelInfo:
     """Whether a prompt may be sent as token ids; if not, it goes as text."""
     bos_id: int | None = None
     slots: int = 1
+    batches: bool = False
+    """Whether generations from one prompt that run at the same time take little longer than one."""
     takes_grammar: bool = False
 
 

@@ -51,6 +51,7 @@ class TgiDialect:
                 special_tokens=await self._special_tokens(),
                 takes_token_ids=False,
                 slots=int(told.get("max_concurrent_requests") or 1),
+                batches=True,
             )
         return self._info
 

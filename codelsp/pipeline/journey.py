@@ -6,9 +6,11 @@ The journey is a chain of small methods that reads like the list in ARCHITECTURE
 
 from __future__ import annotations
 
+import asyncio
+import time
 from contextlib import aclosing
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from codelsp.candidates.clean import clean
 from codelsp.candidates.first_line import first_line
@@ -24,6 +26,7 @@ from codelsp.engine.port import (
     ModelInfo,
     Token,
 )
+from codelsp.errors import EngineError
 from codelsp.pipeline.generated import Generated
 from codelsp.pipeline.mixture import mixed
 from codelsp.pipeline.public_check import checked
@@ -35,7 +38,7 @@ from codelsp.recall import recall
 from codelsp.reply import Insertion, place
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Coroutine, Sequence
 
     from codelsp.candidates.candidate import Candidate
     from codelsp.document.snapshot import DocumentSnapshot
@@ -169,20 +172,52 @@ class Journey:
         on_text: Callable[[str], None],
     ) -> Generated:
         """Run one generation until it ends or its cut is known, telling ``on_text`` on the way."""
+        with trace.stage("generate"):
+            return await self._generate(request, context, trace, on_text)
+
+    async def generate_all(
+        self,
+        requests: Sequence[GenerationRequest],
+        context: CompletionContext,
+        trace: RequestTrace,
+        on_text: Callable[[str], None],
+    ) -> tuple[Generated, ...]:
+        """Run several generations; ``on_text`` hears the first.
+
+        All at once where the engine reads its weights once for all, as servers of teams do; one
+        after another where they would only share the same cores, and each slot read the prompt.
+        """
+
+        def work(number: int) -> Coroutine[Any, Any, Generated]:
+            listener = on_text if number == 0 else _ignore
+            return self._generate(requests[number], context, trace, listener)
+
+        numbers = range(len(requests))
+        with trace.stage("generate"):
+            if self.model.batches:
+                return await _at_once([work(number) for number in numbers])
+            return tuple([await work(number) for number in numbers])
+
+    async def _generate(
+        self,
+        request: GenerationRequest,
+        context: CompletionContext,
+        trace: RequestTrace,
+        on_text: Callable[[str], None],
+    ) -> Generated:
         is_invoked = context.query.trigger is Trigger.INVOKED
         cut = StreamCut(context, max_lines=_MOST_LINES_INVOKED if is_invoked else _MOST_LINES)
         stream = self.engine.generate(request)
         reader = _Reader(request.forced_prefix, cut)
-        with trace.stage("generate"):
-            async with aclosing(stream.tokens):
-                async for token in stream.tokens:
-                    reader.take(token)
-                    on_text(reader.text)
-                    if reader.kept_chars is not None:
-                        break
-        elapsed = trace.stages_ms["generate"]
+        began = time.perf_counter()
+        async with aclosing(stream.tokens):
+            async for token in stream.tokens:
+                reader.take(token)
+                on_text(reader.text)
+                if reader.kept_chars is not None:
+                    break
         trace.note_stats(stream.stats)
-        self.pace.note_stats(stream.stats, elapsed)
+        self.pace.note_stats(stream.stats, (time.perf_counter() - began) * 1e3)
         return reader.generated(stream)
 
     def look_ahead(self, context: CompletionContext) -> None:
@@ -259,6 +294,24 @@ class Journey:
         if self.settings.insecure_code == "allow":
             return tuple(replace(each, warnings=()) for each in placed)
         return tuple(placed)
+
+
+async def _at_once(works: Sequence[Coroutine[Any, Any, Generated]]) -> tuple[Generated, ...]:
+    """Return what each of ``works`` returns; if one fails or we are cancelled, none goes on."""
+    tasks = [asyncio.ensure_future(work) for work in works]
+    try:
+        return tuple(await asyncio.gather(*tasks))
+    except EngineError:
+        # Cancelled once only: ``gather`` has done so where we are cancelled ourselves.
+        for task in tasks:
+            task.cancel()
+        raise
+    finally:
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+
+def _ignore(_text: str) -> None:
+    """Nobody hears what the further candidates say before they are whole."""
 
 
 class _Reader:

@@ -112,18 +112,18 @@ class Run:
             # When the loop turns next, the engine has its prompt.
             loop = asyncio.get_running_loop()
             loop.call_soon(self._journey.look_ahead, self._context)
-            found: list[Generated] = []
-            for request in self._journey.requests(prompt, self._context):
-                watch = self._watch if not found else _ignore
-                found.append(
-                    await self._journey.generate(request, self._context, self.trace, watch)
-                )
-            return tuple(found)
+            requests = self._journey.requests(prompt, self._context)
+            return await self._journey.generate_all(
+                requests, self._context, self.trace, self._watch
+            )
         finally:
             self._slots.release()
 
     def _watch(self, text: str) -> None:
-        """Keep what the first generation says, and abort when it contradicts every rider."""
+        """Keep what the first generation says, and abort when it contradicts every rider.
+
+        The first alone decides whether a run still agrees.
+        """
         self._text = text
         if self._riders and not any(
             self.agrees(rider.query.document, rider.query.offset) for rider in self._riders
@@ -152,7 +152,3 @@ class _Rider:
     ) -> None:
         self.query = query
         self.future = future
-
-
-def _ignore(_text: str) -> None:
-    """Only the first generation decides whether a run still agrees."""

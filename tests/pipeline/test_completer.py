@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -538,6 +539,58 @@ async def test_the_same_document_gets_the_same_answer() -> None:
         answers.append([each.text for each in (await desk.ask(Trigger.INVOKED)).insertions])
 
     assert answers[0] == answers[1]
+
+
+def engine_that_batches(*answers: str) -> ScriptedEngine:
+    engine = ScriptedEngine(answers)
+    engine.info = replace(engine.info, batches=True)
+    engine.delay_ms = 2
+    return engine
+
+
+async def test_an_engine_that_batches_writes_all_candidates_at_once() -> None:
+    texts = ["width * height\n", "width + height\n", "width\n"]
+    desk = Desk.with_document(UNFINISHED, engine_that_batches(*texts), candidates=3)
+
+    answer = await desk.ask(Trigger.INVOKED)
+
+    assert desk.engine.most_at_once == 3
+    assert {each.text for each in answer.insertions} == {text.strip() for text in texts}
+
+
+async def test_others_write_them_one_after_another() -> None:
+    desk = Desk.with_document(UNFINISHED, ["width * height\n", "width\n"], candidates=3)
+    desk.engine.delay_ms = 2
+
+    await desk.ask(Trigger.INVOKED)
+
+    assert (len(desk.engine.runs), desk.engine.most_at_once) == (3, 1)
+
+
+async def test_a_keystroke_ends_all_candidates_that_are_written_at_once() -> None:
+    desk = Desk.with_document(UNFINISHED, engine_that_batches("width * height\n"), candidates=3)
+    gates = [desk.engine.hold_at(1) for _ in range(3)]
+    asked = asyncio.create_task(desk.ask(Trigger.INVOKED))
+    for gate in gates:
+        await gate.reached.wait()
+
+    desk.type("q")
+
+    await until(lambda: desk.engine.n_running == 0)
+    assert all(run.was_cancelled for run in desk.engine.runs)
+    assert (await asked).insertions == ()
+
+
+async def test_where_one_of_them_fails_none_goes_on() -> None:
+    desk = Desk.with_document(UNFINISHED, engine_that_batches("width * height\n"), candidates=3)
+    desk.engine.hold_at(2)
+    desk.engine.fail_with(EngineUnavailableError("It has gone."), after_tokens=1)
+
+    answer = await desk.ask(Trigger.INVOKED)
+
+    assert answer.note == "It has gone."
+    assert desk.engine.n_running == 0
+    assert sum(run.was_cancelled for run in desk.engine.runs) == 2
 
 
 async def test_the_prompt_is_told_by_parts_when_tracing_and_not_otherwise() -> None:
