@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from filelock import FileLock, Timeout
 
-from codelsp.adaptation.languages import answered_by, model_to_adapt
+from codelsp.adaptation.languages import answered_by, answering_model
 from codelsp.adaptation.partition import Partition, partition
 from codelsp.adaptation.plan import Work, begin
 from codelsp.adaptation.repository import read_repository
@@ -57,8 +57,8 @@ class Listener(Protocol):
     def stage(self, text: str) -> None:
         """Something begins."""
 
-    def files(self, model: str, found: RepositoryFiles, sides: Partition) -> None:
-        """The repository was read, for the model of this name."""
+    def files(self, model: str, in_place_of: str, found: RepositoryFiles, sides: Partition) -> None:
+        """The repository was read, for a model to stand in for another; both by their names."""
 
     def step(self, report: StepReport, seconds: float) -> None:
         """The model took a step of a run of ``seconds``."""
@@ -78,8 +78,8 @@ class Outcome:
     """None if a signal ended it before."""
     model: Path | None = None
     """The folder of the adopted model; None if the old one stays."""
-    base: str = ""
-    """The name of the model that was tuned."""
+    in_place_of: str = ""
+    """The name of the model that the tuned one was to stand in for."""
 
     @property
     def is_finished(self) -> bool:
@@ -129,40 +129,41 @@ def _adapt(
     if tuned is None or _waits_in_vain(idleness, listener):
         return Outcome(None)
     listener.stage("typing held-out files")
-    trial = compare(_contest(plan, base, work, tuned), settings, listener.typed)
+    answering = resolve_model(plan.in_place_of)
+    trial = compare(_contest(plan, answering, work, tuned), settings, listener.typed)
     report = _report(plan, base, tuned, trial)
     keep_trial(plan.root, {"when": _now(), "is_better": trial.is_better, **report})
     made = None
     if trial.is_better:
         version = Version(name, _now(), report)
-        made = adopt(plan.root, resolve_model(plan.model), tuned.folder, version)
+        made = adopt(plan.root, answering, tuned.folder, version)
     shutil.rmtree(work.folder, ignore_errors=True)
-    return Outcome(trial, made, base.name)
+    return Outcome(trial, made, answering.name)
 
 
 def _begun(plan: AdaptPlan, settings: Settings, listener: Listener) -> tuple[AdaptPlan, Work]:
-    """Return the plan with its model, and the work with its corpus.
+    """Return the plan with its models, and the work with its corpus.
 
     The corpus is read now, or as it was when the work began.
     """
     listener.stage("looking at the repository")
     # What cannot be adapted to is refused before anything is written.
     found = read_repository(plan.root, settings.exclude)
-    settings = replace(settings, model=plan.model)
-    plan = replace(plan, model=model_to_adapt(found, settings, plan.language))
-    found = answered_by(plan.model, found, settings)
+    answering = answering_model(found, settings, plan.language)
+    plan = replace(plan, model=plan.model or answering, in_place_of=answering)
+    found = answered_by(answering, found, settings)
     sides = partition(found.documents)
     work, _ = begin(plan)
     if not (work.corpus / MANIFEST).is_file():
-        listener.files(resolve_model(plan.model).name, found, sides)
+        listener.files(base_model(plan.model).name, resolve_model(answering).name, found, sides)
         write_corpus(sides, found.name, work.corpus)
     return plan, work
 
 
-def _contest(plan: AdaptPlan, base: Model, work: Work, tuned: Tuned) -> Contest:
+def _contest(plan: AdaptPlan, answering: Model, work: Work, tuned: Tuned) -> Contest:
     manifest = load_manifest(work.corpus)
     return Contest(
-        _in_force(plan, base),
+        _in_force(plan, answering),
         next(iter(sorted(tuned.folder.glob("*.gguf")))),
         tuple(documents_of(work.corpus, manifest.validation_shards)),
         tuple(documents_of(work.corpus, manifest.train_shards)),
@@ -171,14 +172,14 @@ def _contest(plan: AdaptPlan, base: Model, work: Work, tuned: Tuned) -> Contest:
     )
 
 
-def _in_force(plan: AdaptPlan, base: Model) -> Path:
-    """Return the model that serves the repository now: the last adapted one, or the base."""
-    known = read_adaptation(plan.root, base.name)
+def _in_force(plan: AdaptPlan, answering: Model) -> Path:
+    """Return the model that serves the repository now: the last adapted one, or the user's own."""
+    known = read_adaptation(plan.root, answering.name)
     if known is not None and known.active is not None:
         files = sorted((adaptation_dir(plan.root) / known.active.name).glob("*.gguf"))
         if files:
             return files[0]
-    return resolve_model(plan.model, ModelKind.GGUF).path
+    return resolve_model(plan.in_place_of, ModelKind.GGUF).path
 
 
 def _waits_in_vain(idleness: Idleness | None, listener: Listener) -> bool:

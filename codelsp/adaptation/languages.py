@@ -1,7 +1,7 @@
-"""Which model is adapted, and to which files: those in the languages in which it answers here.
+"""What an adapted model is to stand in for, and which files that is about.
 
 Where the user has chosen no model, Python and other languages have different ones
-(``model_store/by_language.py``).  One of them is adapted at a time, to all that it answers in.
+(``model_store/by_language.py``).  One of them is replaced at a time, in all that it answers in.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ ANOTHERS = "in a language that another model answers in"
 """Why a file is left out, in statistics."""
 
 
-def model_to_adapt(found: RepositoryFiles, settings: Settings, language_id: str = "") -> str:
+def answering_model(found: RepositoryFiles, settings: Settings, language_id: str = "") -> str:
     """Return the model, as the setting names it, that answers in a language of a repository.
 
     Args:

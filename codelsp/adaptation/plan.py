@@ -27,7 +27,9 @@ class AdaptPlan:
 
     root: Path
     model: str = ""
-    """As the setting says it; empty is what answers in ``language``."""
+    """What is tuned, a name as the setting's; empty is what answers already."""
+    in_place_of: str = ""
+    """What answers already, as the setting names it, and the tuned model is tried against."""
     language: str = ""
     """LSP id; empty is that in which most of the code is answered."""
     lora_rank: int = 0
@@ -44,7 +46,7 @@ class AdaptPlan:
     def facts(self) -> dict[str, Any]:
         """Return the plan as JSON knows it."""
         facts = {**asdict(self), "root": str(self.root), "version": _VERSION}
-        # What else runs on the machine is no part of the work, nor is why the model was chosen.
+        # What else runs on the machine is no part of the work, nor is why the models were chosen.
         del facts["threads"], facts["language"]
         return facts
 

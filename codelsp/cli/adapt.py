@@ -32,13 +32,17 @@ def adapt(
     ] = False,
     rank: Annotated[int, typer.Option(min=1, max=512, help="Of the adapters.")] = _LORA_RANK,
     model: Annotated[
-        str | None, typer.Option(help="A model of the store or a folder; else the setting's.")
+        str | None,
+        typer.Option(
+            help="Tune this one, of the store or a folder, and try it against the one that answers"
+            " now; else that one itself is tuned."
+        ),
     ] = None,
     language: Annotated[
         str | None,
         typer.Option(
-            help="Adapt the model that answers in this language (python, typescript ...), where"
-            " several do; else that of most of the code."
+            help="Adapt to what one model answers in: the one of this language (python, typescript"
+            " ...), else the one of most of the code."
         ),
     ] = None,
     minutes: Annotated[
@@ -79,13 +83,13 @@ def adapt(
         settings = effective_settings(context.obj, root if root.is_dir() else None)
         plan = AdaptPlan(
             root,
-            settings.model if model is None else model,
-            language or "",
-            rank if lora else 0,
-            minutes,
-            epochs,
-            files,
-            threads,
+            model or "",
+            language=language or "",
+            lora_rank=rank if lora else 0,
+            minutes=minutes,
+            epochs=epochs,
+            n_files=files,
+            threads=threads,
         )
         _adapt(plan, settings, Idleness() if when_idle else None)
 
@@ -120,7 +124,7 @@ def _tell(outcome: Outcome) -> None:
     if outcome.model is not None:
         console.print(
             f"Adopted: {outcome.model.name} is used in this workspace from now on, in the place of"
-            f" {outcome.base}; editors take it when they start codelsp or open a file."
+            f" {outcome.in_place_of}; editors take it when they start codelsp or open a file."
             " `codelsp adapt --undo` takes it back.",
             markup=False,
         )
@@ -226,12 +230,13 @@ class _Display:
         self._console.print(text, style="dim", markup=False)
         self._bar.update(self._task, description=text, total=None, completed=0)
 
-    def files(self, model: str, found: RepositoryFiles, sides: Partition) -> None:
+    def files(self, model: str, in_place_of: str, found: RepositoryFiles, sides: Partition) -> None:
         """Show what is adapted, and to what."""
         languages = ", ".join(
             f"{name} {n / found.n_characters:.0%}" for name, n in found.languages.items()
         )
-        self._console.print(f"{model}, to {languages}", markup=False)
+        instead = "" if model == in_place_of else f" in the place of {in_place_of}"
+        self._console.print(f"{model}{instead}, to {languages}", markup=False)
         said = (
             f"{len(sides.train)} files to learn from, {len(sides.held_out)} held out",
             f"{found.n_characters:,} characters",

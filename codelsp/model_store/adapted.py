@@ -51,10 +51,10 @@ class Version:
 
 @dataclass(frozen=True)
 class Adaptation:
-    """What one base was tuned to in one workspace."""
+    """What stands in for one model in one workspace."""
 
     base: str
-    """The model that was tuned, by its name; the adapted one stands in for it alone."""
+    """The model that is stood in for, by its name, and no other; mostly the one that was tuned."""
     base_digest: str
     versions: tuple[Version, ...] = ()
     """Oldest first; the last one is in force."""
@@ -82,7 +82,7 @@ def work_dir(root: Path) -> Path:
 
 
 def read_adaptations(root: Path) -> tuple[Adaptation, ...]:
-    """Return what is known of the workspace ``root``, one entry for each base that was tuned.
+    """Return what is known of the workspace ``root``, one entry for each base.
 
     Raises:
         ModelFileError: the file is damaged, and what to do about it.
@@ -106,7 +106,7 @@ def _adaptation(facts: dict[str, Any]) -> Adaptation:
 
 
 def read_adaptation(root: Path, base: str) -> Adaptation | None:
-    """Return what the model called ``base`` was tuned to in ``root``; None if it never was.
+    """Return what stands in for the model called ``base`` in ``root``; None if nothing ever did.
 
     Raises:
         ModelFileError: the file is damaged, and what to do about it.
@@ -115,7 +115,9 @@ def read_adaptation(root: Path, base: str) -> Adaptation | None:
 
 
 def adopt(root: Path, base: Model, made: Path, version: Version) -> Path:
-    """Put the model in the folder ``made`` in force for ``root``; return its folder.
+    """Put the model in the folder ``made`` in force for ``root``, in the place of ``base``.
+
+    Returns its folder.
 
     The folder is moved first and named last: whatever is killed, an entry never names a model that
     is not there.  Versions of the same base before the last two are removed.

@@ -51,7 +51,7 @@ class Silent:
     def stage(self, text: str) -> None:
         pass
 
-    def files(self, model: str, found: object, sides: object) -> None:
+    def files(self, model: str, in_place_of: str, found: object, sides: object) -> None:
         pass
 
     def step(self, report: Any, seconds: float) -> None:
@@ -156,6 +156,22 @@ def test_the_next_one_is_compared_with_the_one_in_force(
     assert second.model is not None
     assert asked[1].old.parent == first.model
     assert second.model.name != first.model.name
+
+
+def test_another_model_is_tried_against_the_one_that_answers_and_stands_in_for_it(
+    plan: AdaptPlan, tiny_model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    answering = shutil.copytree(tiny_model, tmp_path / "answering")
+    asked = decided(monkeypatch, 0.05)
+
+    outcome = adapt(plan, Settings(model=str(answering)), Silent())
+
+    assert outcome.model is not None
+    assert outcome.model.name.startswith("tiny-")
+    assert asked[0].old.parent == answering
+    in_its_place = with_adapted_model(Settings(model=str(answering)), plan.root).model
+    assert Path(in_its_place).parent == outcome.model
+    assert served(plan) == plan.model
 
 
 def test_what_was_interrupted_goes_on_without_training_again(
@@ -280,8 +296,9 @@ def test_both_models_type_files_of_the_language_that_was_learned(
     class Typing(Silent):
         typed_with: tuple[str, ...] = ()
 
-        def files(self, model: str, found: Any, sides: object) -> None:
-            assert (model, [*found.languages]) == (Path(plan.model).name, ["typescript"])
+        def files(self, model: str, in_place_of: str, found: Any, sides: object) -> None:
+            assert model == in_place_of == Path(plan.model).name
+            assert [*found.languages] == ["typescript"]
 
         def typed(self, label: str, n_done: int, n_all: int) -> None:
             self.typed_with = (*self.typed_with, label)

@@ -9,7 +9,7 @@ import pytest
 pytest.importorskip("torch")
 pytest.importorskip("datasketch")
 
-from codelsp.adaptation.languages import ANOTHERS, answered_by, model_to_adapt
+from codelsp.adaptation.languages import ANOTHERS, answered_by, answering_model
 from codelsp.adaptation.partition import partition
 from codelsp.adaptation.repository import RepositoryFiles, read_repository
 from codelsp.errors import CorpusError
@@ -32,15 +32,15 @@ def mixed(tmp_path: Path) -> RepositoryFiles:
     return read_repository(write_repository(tmp_path / "library", files))
 
 
-def test_the_model_of_most_of_the_code_is_adapted_unless_a_language_is_named(
+def test_it_is_about_the_model_of_most_of_the_code_unless_a_language_is_named(
     mixed: RepositoryFiles,
 ) -> None:
-    assert model_to_adapt(mixed, Settings()) == OF_OTHER_LANGUAGES
-    assert model_to_adapt(mixed, Settings(), "typescript") == OF_OTHER_LANGUAGES
-    assert model_to_adapt(mixed, Settings(), "python") == ""
+    assert answering_model(mixed, Settings()) == OF_OTHER_LANGUAGES
+    assert answering_model(mixed, Settings(), "typescript") == OF_OTHER_LANGUAGES
+    assert answering_model(mixed, Settings(), "python") == ""
 
 
-def test_a_model_learns_what_it_answers_in_and_the_rest_is_told_of(mixed: RepositoryFiles) -> None:
+def test_what_a_model_answers_in_is_learned_and_the_rest_is_told_of(mixed: RepositoryFiles) -> None:
     larger = answered_by(OF_OTHER_LANGUAGES, mixed, Settings())
     smaller = answered_by("", mixed, Settings())
 
@@ -50,8 +50,8 @@ def test_a_model_learns_what_it_answers_in_and_the_rest_is_told_of(mixed: Reposi
     assert larger.left_out["another language"] == 1
 
 
-def test_a_model_that_the_user_chose_is_adapted_to_every_language(mixed: RepositoryFiles) -> None:
-    assert model_to_adapt(mixed, CHOSEN) == "qwen"
+def test_a_model_that_the_user_chose_answers_in_every_language(mixed: RepositoryFiles) -> None:
+    assert answering_model(mixed, CHOSEN) == "qwen"
     assert answered_by("qwen", mixed, CHOSEN) == mixed
 
 
@@ -59,7 +59,7 @@ def test_a_language_that_is_not_there_is_refused_with_those_that_are(
     mixed: RepositoryFiles,
 ) -> None:
     with pytest.raises(CorpusError, match=r"library holds no file of go .* typescript, python"):
-        model_to_adapt(mixed, Settings(), "go")
+        answering_model(mixed, Settings(), "go")
 
 
 def test_files_of_other_languages_are_held_out_to_be_typed(tmp_path: Path) -> None:
