@@ -35,7 +35,12 @@ _STEP = "fit_indentation"
 _USUAL_UNITS = (2, 3, 4, 8)
 _OPENERS = {"indentation": (), "braces": ("{",)}
 _MAY_OPEN = (":", "{", "(", "[", "->", "=>", "=", ",", "\\", "&&", "||", "+", ".")
+_MAY_CONTINUE = ("{", "(", "[", "=", ",", "\\", "&&", "||", "|", "+", ".")
 _NEVER_OUTSIDE = re.compile(r"(?:return|yield|break|continue|raise)\b")
+_MAY_STAND_BESIDE_OPENER = re.compile(r"(?:case\b|default\b|[\w ]+:(?!:)|#)")
+"""In braces: the cases of a switch, labels, and the preprocessor's lines."""
+_ENDS_BLOCK = re.compile(r"(?:else|elif|except|finally)\b")
+_BEGINS_OTHER = re.compile(r"(?:def|class|async\s+def)\b|@")
 
 
 def own_line(candidate: Candidate, context: CompletionContext) -> Candidate:
@@ -73,6 +78,8 @@ def fit_indentation(candidate: Candidate, context: CompletionContext) -> Candida
     if not any(line.strip() for line in lines[first:]):
         return candidate
     place = _Place.of(context, owns=owns)
+    if owns and place.is_left_empty(lines):
+        return candidate.dropped(_STEP, "it would leave the block above empty")
     fitted = lines[:first] + place.fitted(lines[first:], before=lines[0] if first else "")
     text = "\n".join(fitted)
     if text == candidate.text:
@@ -122,6 +129,18 @@ class _Place:
         if not self.owns or self.context.text_kind is not TextKind.CODE:
             return lines
         return self._at_real_depth(lines)
+
+    def is_left_empty(self, lines: list[str]) -> bool:
+        """Whether ``lines`` go on beside the line above, a header in Python, that needs a body."""
+        first = next((line for line in lines if line.strip()), "")
+        if self.style != "indentation" or not self._opens(self.reference):
+            return False
+        if self.columns(indentation(first)) > self.reference_width or self._is_inside_brackets():
+            return False
+        said = first.lstrip()
+        # What stands at the margin after the header of a class is more likely a method of it.
+        is_other = _BEGINS_OTHER.match(said) and not self.reference.lstrip().startswith("class")
+        return self.context.text_kind is TextKind.CODE and bool(_ENDS_BLOCK.match(said) or is_other)
 
     def whitespace(self, columns: int) -> str:
         """Return whitespace of ``columns``, as lines above write it where there are any."""
@@ -234,24 +253,53 @@ class _Place:
         if self._has_lost_indentation(found, [line for line in lines if line.strip()]):
             moved = self._shifted(lines[first], users)
             return [*lines[:first], moved, *lines[first + 1 :]]
-        wanted = self._depth(found, users)
+        wanted = self._depth(found, users, lines[first].lstrip())
         if wanted is None or wanted == found:
             return lines
         return [self._shifted(line, wanted - found) for line in lines]
 
-    def _depth(self, found: int, users: int) -> int | None:
-        """Return the depth that was meant by ``found``, or None if it is one."""
-        if not self.openers or not self.reference.strip() or self._is_inside_brackets():
+    def _depth(self, found: int, users: int, said: str) -> int | None:
+        """Return the depth that was meant by ``found``, or None if it is one.
+
+        Args:
+            found: Columns before the first line's text.
+            users: Columns before the cursor.
+            said: The first line's text.
+        """
+        if not self.reference.strip():
+            return None
+        if not self.openers:
+            return self._depth_without_openers(found, users)
+        if self._is_inside_brackets():
             return None
         base = self.reference_width
         if self._opens(self.reference):
-            return self._body_depth(found, users) if found > base else None
-        if self.reference.rstrip().endswith(_MAY_OPEN):
-            return None
+            return self._body_depth(found, users) if self._is_in_body(found, users, said) else None
         depths = self._depths_above()
-        if found in depths or (self.style != "indentation" and found > base):
+        is_aligned = self.reference.rstrip().endswith(_MAY_OPEN)
+        if is_aligned or found in depths or (self.style != "indentation" and found > base):
             return None
         return users if users in depths else min(depths, key=lambda each: abs(each - found))
+
+    def _is_in_body(self, found: int, users: int, said: str) -> bool:
+        """Whether what is found below an opened block is part of it."""
+        if found > self.reference_width or self.style == "indentation":
+            return True
+        # Some indent no namespaces; whose cursor is deeper does.
+        is_deeper = users > self.reference_width
+        return is_deeper and not _MAY_STAND_BESIDE_OPENER.match(said)
+
+    def _depth_without_openers(self, found: int, users: int) -> int | None:
+        """Do as ``_depth`` where no mark at a line's end says that a block is opened."""
+        if self.style not in {"keywords", "indentation"}:
+            return None
+        if self.reference.rstrip().endswith(_MAY_CONTINUE):
+            return None
+        unit = self.tab_size if self.uses_tabs else self._local_unit()
+        depths = [*self._depths_above(), self.reference_width + unit, users]
+        if found in depths:
+            return None
+        return users if users > 0 else min(depths, key=lambda each: abs(each - found))
 
     def _body_depth(self, found: int, users: int) -> int:
         """Return the depth of the body that the line above opens; ``found`` if it may be one."""

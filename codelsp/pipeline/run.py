@@ -120,15 +120,20 @@ class Run:
             self._slots.release()
 
     def _watch(self, text: str) -> None:
-        """Keep what the first generation says, and abort when it contradicts every rider.
-
-        The first alone decides whether a run still agrees.
-        """
+        """Keep what the first generation says, and abort when it contradicts every rider."""
         self._text = text
-        if self._riders and not any(
-            self.agrees(rider.query.document, rider.query.offset) for rider in self._riders
-        ):
+        if self._riders and not any(self._suits(rider.query) for rider in self._riders):
             self.abort()
+
+    def _suits(self, query: CompletionQuery) -> bool:
+        """Whether what is written so far may serve ``query``.
+
+        It always serves the one that it is written for: on a blank line the model writes white
+        space of its own, which ``fit_indentation`` makes the document's.
+        """
+        own = self._context.query
+        is_own = query.document is own.document and query.offset == own.offset
+        return is_own or self.agrees(query.document, query.offset)
 
     def _settle(self, task: asyncio.Task[tuple[Generated, ...]]) -> None:
         error = None if task.cancelled() else task.exception()

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import pytest
 
+from codelsp.candidates.clean import clean
 from codelsp.candidates.indentation_fit import fit_indentation, own_line, settle
 from tests.candidates.contexts import candidate_at, cleaned, context_at
 
@@ -103,3 +104,49 @@ def test_the_depth_of_a_comment_is_no_depth() -> None:
     marked = "def f():\n        first()\n\n    # A comment at the wrong depth.\n        <CURSOR>\n"
 
     assert cleaned(marked, "        second()").endswith("        ⟦second()⟧\n")
+
+
+@pytest.mark.parametrize("body", ['"""Add."""', "cache = {}", "if x:\n    return 1"])
+def test_below_a_header_nothing_stands_beside_it(body: str) -> None:
+    fitted = cleaned("def f(x):\n    <CURSOR>\n", body, multiline=True)
+
+    indented = body.replace("\n", "\n    ")
+    assert fitted == f"def f(x):\n    ⟦{indented}⟧\n"
+
+
+@pytest.mark.parametrize("text", ["def g(x):", "@cached", "else:", "class G:"])
+def test_what_leaves_a_header_without_a_body_is_dropped(text: str) -> None:
+    marked = "def f(x):\n    <CURSOR>\n"
+    context = context_at(marked)
+
+    assert clean(candidate_at(context, text), context).is_dropped
+
+
+def test_a_method_at_the_margin_is_moved_into_its_class() -> None:
+    assert cleaned("class Shelf:\n    <CURSOR>\n", "def add(self):") == (
+        "class Shelf:\n    ⟦def add(self):⟧\n"
+    )
+
+
+@pytest.mark.parametrize(
+    ("language_id", "marked", "text", "fitted"),
+    [
+        ("javascript", "f() {\n  <CURSOR>\n}\n", "return 1;", "f() {\n  ⟦return 1;⟧\n}\n"),
+        ("go", "switch x {\n\t<CURSOR>\n}\n", "case 1:", "switch x {\n⟦case 1:⟧\n}\n"),
+        ("cpp", "class A {\n  <CURSOR>\n};\n", "public:", "class A {\n⟦public:⟧\n};\n"),
+        ("cpp", "namespace n {\n<CURSOR>\n}\n", "int x;", "namespace n {\n⟦int x;⟧\n}\n"),
+        ("ruby", "  def get\n    <CURSOR>\n  end\n", " sum", "  def get\n    ⟦sum⟧\n  end\n"),
+        ("lua", "do\n  <CURSOR>\nend\n", "      f()", "do\n  ⟦f()⟧\nend\n"),
+        ("yaml", "a:\n    b: 1\n    <CURSOR>\n", "     c: 1", "a:\n    b: 1\n    ⟦c: 1⟧\n"),
+        ("yaml", "a:\n<CURSOR>\n", "  b: 1", "a:\n⟦  b: 1⟧\n"),
+        ("shellscript", "f \\\n  <CURSOR>\n", "      -x", "f \\\n  ⟦    -x⟧\n"),
+    ],
+)
+def test_each_language_has_depths_of_its_own(
+    language_id: str, marked: str, text: str, fitted: str
+) -> None:
+    unit = "\t" if "\t" in marked else "    " if "    b" in marked else "  "
+
+    result = cleaned(marked, text, language_id, unit=unit, tab_size=4 if unit != "  " else 2)
+
+    assert result == fitted

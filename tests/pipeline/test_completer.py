@@ -494,6 +494,20 @@ async def test_closing_lets_go_of_the_engine() -> None:
     assert desk.engine.is_closed
 
 
+@pytest.mark.parametrize("trigger", Trigger)
+@pytest.mark.parametrize(
+    "written", ["return x\n", "\treturn x\n", "  return x\n", "    return x\n"]
+)
+async def test_on_a_blank_line_the_model_may_indent_as_it_likes(
+    written: str, trigger: Trigger
+) -> None:
+    desk = Desk.with_document("def f(x):\n    <CURSOR>\n", [written])
+
+    answer = await desk.ask(trigger)
+
+    assert desk.accept(answer) == "def f(x):\n    return x\n"
+
+
 async def test_the_trace_names_the_step_that_hid_a_suggestion() -> None:
     desk = Desk.with_document(UNFINISHED, ["   \n"])
 
