@@ -11,7 +11,7 @@ from pygls.exceptions import JsonRpcException
 
 from codelsp.editor.clients import dig
 from codelsp.editor.greeting import completion_options, gives_completion_items
-from codelsp.editor.workspace import folder_uris
+from codelsp.editor.workspace import folder_uris, without
 
 if TYPE_CHECKING:
     from codelsp.editor.lifecycle import Json
@@ -84,5 +84,5 @@ def did_change_folders(ls: CodeServer, params: Json) -> None:
     """Take in ``workspace/didChangeWorkspaceFolders``."""
     removed = folder_uris(dig(params, "event", "removed"))
     added = folder_uris(dig(params, "event", "added"))
-    kept = tuple(root for root in ls.session.roots if root not in removed)
-    ls.session.roots = (*kept, *(root for root in added if root not in kept))
+    kept = without(ls.session.roots, removed)
+    ls.session.roots = (*kept, *without(added, kept))

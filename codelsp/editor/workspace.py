@@ -7,6 +7,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import unquote, urlsplit
 
+from codelsp.context.paths import path_of as decoded_path
+from codelsp.context.paths import relative_path
 from codelsp.editor.clients import dig
 
 if TYPE_CHECKING:
@@ -48,9 +50,18 @@ def folder_uris(folders: object) -> tuple[str, ...]:
 
 
 def root_of(uri: str, roots: Iterable[str]) -> str:
-    """Return the innermost of ``roots`` that holds ``uri``, or an empty text."""
-    holding = (root for root in roots if uri.startswith(root.rstrip("/") + "/"))
-    return max(holding, key=len, default="")
+    """Return the innermost of ``roots`` that holds ``uri``, or an empty text.
+
+    Editors spell the same folder in several ways: ``%3A`` and ``:``, a drive in either case.
+    """
+    holding = [(root, inside) for root in roots if (inside := relative_path(uri, root))]
+    return min(holding, key=lambda pair: len(pair[1]), default=("", ""))[0]
+
+
+def without(roots: Iterable[str], others: Iterable[str]) -> tuple[str, ...]:
+    """Return those of ``roots`` that are none of ``others``, however these are spelled."""
+    paths = {decoded_path(other).rstrip("/") for other in others}
+    return tuple(root for root in roots if decoded_path(root).rstrip("/") not in paths)
 
 
 def path_of(uri: str) -> Path | None:

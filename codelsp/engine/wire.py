@@ -215,18 +215,20 @@ async def _closed(response: httpcore.Response) -> None:
 
 
 def _split(url: str) -> SplitResult:
-    parts = urlsplit(url.strip())
+    refusal = EngineUnavailableError(
+        f"`engine` is not a URL codelsp can use: {url!r}; write it as http://HOST:PORT."
+    )
     try:
+        parts = urlsplit(url.strip())
         is_usable = parts.scheme in {"http", "https"} and bool(parts.hostname)
         _ = parts.port
-    except ValueError:
-        is_usable = False
+        host = parts.netloc.encode("idna").decode()
+    except ValueError:  # a UnicodeError is one
+        raise refusal from None
     if not is_usable:
-        raise EngineUnavailableError(
-            f"`engine` is not a URL codelsp can use: {url!r}; write it as http://HOST:PORT."
-        )
+        raise refusal
     if parts.username or parts.password:
         raise EngineUnavailableError(
             "`engine` holds a user name or password; put the key into `engine_api_key` instead."
         )
-    return parts._replace(netloc=parts.netloc.encode("idna").decode())
+    return parts._replace(netloc=host)

@@ -52,12 +52,14 @@ class Connection:
         if self._engine is None:
             self._engine = self._make_engine()
         if self._model is None:
-            if self._attempt is None or self._attempt.done():
-                self._attempt = asyncio.create_task(self._connect(self._engine))
-            done, _ = await asyncio.wait([self._attempt], timeout=PATIENCE_SECONDS)
+            attempt = self._attempt
+            if attempt is None or attempt.done():
+                attempt = self._attempt = asyncio.create_task(self._connect(self._engine))
+            # Another caller may have begun the next attempt when this one has failed.
+            done, _ = await asyncio.wait([attempt], timeout=PATIENCE_SECONDS)
             if not done:
                 return None
-            self._model = self._attempt.result()
+            self._model = attempt.result()
         return self._engine, self._model
 
     async def _connect(self, engine: Engine) -> ModelInfo:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from codelsp.editor.workspace import likely_language, path_of, root_of, roots_of
+from codelsp.editor.workspace import likely_language, path_of, root_of, roots_of, without
 
 
 def test_folders_come_before_the_older_root() -> None:
@@ -30,6 +30,21 @@ def test_the_innermost_folder_holds_a_document() -> None:
     assert root_of("file:///a/c.py", roots) == "file:///a"
     assert root_of("file:///abc/c.py", roots) == ""
     assert root_of("untitled:Untitled-1", roots) == ""
+
+
+@pytest.mark.parametrize(
+    "root", ["file:///c%3A/My%20App", "file:///C:/My App/", "file:///c:/my%20app"]
+)
+@pytest.mark.parametrize("uri", ["file:///c:/My%20App/a.py", "file:///C%3a/My App/a.py"])
+def test_a_folder_is_the_same_however_the_editor_spells_it(root: str, uri: str) -> None:
+    assert root_of(uri, [root]) == root
+
+
+def test_a_folder_that_goes_may_be_spelled_otherwise_than_when_it_came() -> None:
+    roots = ("file:///a%20b", "file:///c%3A/d")
+
+    assert without(roots, ["file:///a b/", "file:///C:/d"]) == ()
+    assert without(roots, ["file:///a"]) == roots
 
 
 @pytest.mark.parametrize("uri", ["untitled:x", "http://host/a", "", "file://[bad", "not a uri"])

@@ -273,8 +273,12 @@ async def test_an_api_key_that_cannot_be_sent_is_not_shown() -> None:
 
 
 @pytest.mark.parametrize(
-    "url", ["", "localhost:8080", "ftp://host", "http://", "http://host:port", "http://host:99999"]
-)
+    "url",
+    [
+        "", "localhost:8080", "ftp://host", "http://", "http://host:port", "http://host:99999",
+        "http://a..b:80", "http://[::1", f"http://{'a' * 64}.org",
+    ],
+)  # fmt: skip
 def test_what_is_no_url_is_told(url: str) -> None:
     with pytest.raises(EngineUnavailableError, match="http://HOST:PORT"):
         Wire(url)

@@ -2,16 +2,24 @@
 
 from __future__ import annotations
 
+import asyncio
+from typing import TYPE_CHECKING
+
 import pytest
 
 from codelsp.document.snapshot import DocumentSnapshot
 from codelsp.document.store import DocumentStore
 from codelsp.engine.scripted import ScriptedEngine
+from codelsp.errors import EngineUnavailableError
 from codelsp.model_store.by_language import OF_OTHER_LANGUAGES
 from codelsp.pipeline.answer import Status, StatusKind
 from codelsp.pipeline.completer import Completer
+from codelsp.pipeline.connection import Connection
 from codelsp.pipeline.engines import Engines
 from codelsp.settings import Settings
+
+if TYPE_CHECKING:
+    from codelsp.engine.port import ModelInfo
 
 
 class Made:
@@ -107,3 +115,23 @@ async def test_the_model_is_made_ready_for_the_document_that_is_opened() -> None
     await completer.warm_up()
     assert made.models == [OF_OTHER_LANGUAGES]
     await completer.close()
+
+
+class Absent(ScriptedEngine):
+    """An engine that cannot be had."""
+
+    async def connect(self) -> ModelInfo:
+        await asyncio.sleep(0)
+        raise EngineUnavailableError("There is none.")
+
+
+async def test_whoever_waits_for_an_engine_that_cannot_be_had_is_told_so() -> None:
+    connection = Connection(Absent, lambda _status: None)
+
+    async def ask_twice() -> None:
+        with pytest.raises(EngineUnavailableError, match="There is none"):
+            await connection.get()
+        with pytest.raises(EngineUnavailableError, match="There is none"):
+            await connection.get()
+
+    await asyncio.gather(ask_twice(), ask_twice())
