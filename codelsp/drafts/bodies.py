@@ -1,17 +1,22 @@
-"""Where the rest of a function is to be written, and what stands there in its place."""
+"""Where the rest of a function is to be written, what stands there in its place, and what may."""
 
 from __future__ import annotations
 
+import ast
 import re
+import warnings
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from codelsp.context.indentation import indentation_of
+from codelsp.document.edit import replace
+from codelsp.document.languages import language_of
 from codelsp.errors import DraftError
 
 if TYPE_CHECKING:
     from codelsp.document.functions import Function
     from codelsp.document.snapshot import DocumentSnapshot
+    from codelsp.document.syntax import SyntaxTree
 
 _PLACEHOLDER = re.compile(
     r"pass|\.\.\.|(?:raise|throw)\s+(?:new\s+)?\w*(?:NotImplemented|Unsupported)\w*(?:\(.*\))?;?"
@@ -20,6 +25,7 @@ _PLACEHOLDER = re.compile(
     re.IGNORECASE | re.DOTALL,
 )
 _COMMENT_LINE = re.compile(r"[ \t]*(?:#|//|/\*|\*).*")
+_MOST_LINES_CUT = 12
 
 
 @dataclass(frozen=True)
@@ -39,7 +45,8 @@ def body_place(document: DocumentSnapshot, function: Function, cursor: int) -> B
     its docstring and comments kept.  Else a blank line that the cursor is on is taken, or the end.
 
     Raises:
-        DraftError: the function has no body, or a body that is one expression.
+        DraftError: the function has no body, a body that is one expression, or one that goes on
+            where its header ends.
     """
     if not function.has_body:
         raise DraftError(f"`{function.qualified_name}` is only declared: it has no body to write.")
@@ -55,6 +62,12 @@ def body_place(document: DocumentSnapshot, function: Function, cursor: int) -> B
         if is_braced:
             end += len(text[end:]) - len(text[end:].lstrip())
         return BodyPlace(start, max(start, end), f"\n{indentation}", closing)
+    body_line = document.line_at(function.body_start)
+    if not is_braced and body_line == document.line_at(function.signature_end):
+        raise DraftError(
+            f"The body of `{function.qualified_name}` stands on the line of its header; put it on"
+            " lines of its own first."
+        )
     line = document.line_at(cursor)
     line_start, line_end = document.line_start(line), document.line_end(line)
     is_blank = not text[line_start:line_end].strip()
@@ -62,6 +75,76 @@ def body_place(document: DocumentSnapshot, function: Function, cursor: int) -> B
         column = text[line_start:cursor] or indentation
         return BodyPlace(line_start, line_end, column, "")
     return BodyPlace(function.body_end, function.body_end, f"\n{indentation}", "")
+
+
+def whole_body(
+    document: DocumentSnapshot,
+    function: Function,
+    place: BodyPlace,
+    text: str,
+    tree: SyntaxTree | None,
+) -> str | None:
+    """Return as many whole lines of ``text`` as leave the function right; None if none do.
+
+    Args:
+        document: In which nothing has been written yet.
+        function: Of this document.
+        place: Where ``text`` is to stand.
+        text: With the line ends of the document, ``place.closing`` at its end.
+        tree: Of the document; None without a grammar.
+    """
+    closing = place.closing.replace("\n", "\r\n") if "\r\n" in text else place.closing
+    lines = text.removesuffix(closing).split("\n")
+    for n_lines in range(len(lines), max(0, len(lines) - _MOST_LINES_CUT), -1):
+        kept = lines[:n_lines]
+        if all(not line.strip() or _COMMENT_LINE.fullmatch(line.rstrip("\r")) for line in kept):
+            return None
+        body = "\n".join(kept).rstrip("\r") + closing
+        if _is_right(document, function, place, body, tree):
+            return body
+    return None
+
+
+def _is_right(
+    document: DocumentSnapshot,
+    function: Function,
+    place: BodyPlace,
+    body: str,
+    tree: SyntaxTree | None,
+) -> bool:
+    if tree is None:
+        return True
+    around = (function.start, function.end + len(body) - (place.end - place.start))
+    left = tree.errors_with(place.start, place.end, body, around)
+    if left is None or left > tree.error_count(function.start, function.end):
+        return False
+    if language_of(document.language_id, document.uri).id != "python":
+        return True
+    if not all(_is_deeper(line, function.indentation) for line in body.split("\n")[1:]):
+        return False
+    # The grammar forgives a block without a statement.
+    written = replace(document, place.start, place.end, body)
+    return _compiles(written, function, around[1]) or not _compiles(
+        document, function, function.end
+    )
+
+
+def _is_deeper(line: str, indentation: str) -> bool:
+    rest = line[len(indentation) :]
+    return not line.strip() or (line.startswith(indentation) and rest[:1] in " \t")
+
+
+def _compiles(document: DocumentSnapshot, function: Function, end: int) -> bool:
+    start = document.line_start(document.line_at(function.start))
+    # Below a header of its own it may be as deep as it is.
+    header = "if True:\n" if function.indentation else ""
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            ast.parse(header + document.text[start:end])
+    except (SyntaxError, ValueError, RecursionError, MemoryError):
+        return False
+    return True
 
 
 def _after_head(document: DocumentSnapshot, function: Function) -> tuple[int, str]:

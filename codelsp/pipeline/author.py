@@ -15,7 +15,7 @@ from codelsp.context.completion_context import CompletionQuery, Trigger
 from codelsp.document.edit import replace as replaced
 from codelsp.document.languages import language_of
 from codelsp.document.syntax import parse
-from codelsp.drafts.bodies import body_place
+from codelsp.drafts.bodies import body_place, whole_body
 from codelsp.drafts.draft import Draft, Hole, HoleKind
 from codelsp.drafts.filling import best, fit, is_cut_known, is_settled
 from codelsp.errors import DraftError
@@ -173,7 +173,12 @@ class Author:
         query = CompletionQuery(probe, place.start + len(place.lead), Trigger.INVOKED)
         insertions = await self._insertions(journey, query, root, on_text)
         title = f"body of {function.qualified_name}"
-        texts = dict.fromkeys(_placed(document, place, probe, each) for each in insertions)
+        tree = parse(document)
+        found = (
+            whole_body(document, function, place, _placed(document, place, probe, each), tree)
+            for each in insertions
+        )
+        texts = dict.fromkeys(text for text in found if text is not None)
         if not texts:
             raise DraftError(
                 f"The model {journey.model.name} has nothing to go on with in"
