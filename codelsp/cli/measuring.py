@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import json
+from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -12,6 +13,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from codelsp.cli.session import Invocation, effective_settings, make_console, resumable
+from codelsp.errors import EvaluationError
 from codelsp.model_store.by_language import DEFAULT_LANGUAGE, for_language
 
 if TYPE_CHECKING:
@@ -47,12 +49,32 @@ def subjects_of(
     engine: str | None,
     language_id: str = DEFAULT_LANGUAGE,
 ) -> list[Subject]:
-    """Return one subject for each of ``models``; without any, what answers in a language."""
+    """Return one subject for each of ``models``; without any, what answers in a language.
+
+    Raises:
+        EvaluationError: two of them have the same name, so that nobody could tell their figures
+            apart.
+    """
     found = []
     for model in models or (None,):
         own = invocation.with_options(model=model, engine=engine)
         found.append(Subject(for_language(effective_settings(own), language_id), own.overrides))
+    _refuse_namesakes([each.settings for each in found])
     return found
+
+
+def _refuse_namesakes(all_settings: Sequence[Settings]) -> None:
+    from codelsp.engine.wanted import wanted_engine
+
+    if len(all_settings) == 1 or all_settings[0].engine.startswith(("http://", "https://")):
+        return
+    names = Counter(wanted_engine(each).model.name for each in all_settings)
+    for name, n in names.items():
+        if n > 1:
+            raise EvaluationError(
+                f"{n} of these models are called {name}; give each a name of its own,"
+                " `codelsp models add PATH --name NAME`, and measure them by that."
+            )
 
 
 def run_measuring(work: Coroutine[Any, Any, Any]) -> Any:

@@ -25,11 +25,14 @@ class BitsCounter:
     """What each token writes, by id; empty if nothing can tell."""
 
     @classmethod
-    def beside(cls, gguf: Path) -> BitsCounter | None:
-        """Return the model in the folder of ``gguf``; None where it is not, or cannot be read."""
+    def beside(cls, path: Path) -> BitsCounter | None:
+        """Return the model in the folder ``path``, or in that of the GGUF file ``path``.
+
+        None where it is not, or cannot be read.
+        """
         from importlib.util import find_spec
 
-        folder = gguf.parent
+        folder = path if path.is_dir() else path.parent
         if not (folder / "model.safetensors").is_file() or find_spec("transformers") is None:
             return None
         import torch

@@ -19,8 +19,12 @@ if TYPE_CHECKING:
     from codelsp.settings import Settings
 
 _START_SECONDS = 120.0
+_FOLDER_START_SECONDS = 900.0
+"""torch alone takes seconds to load, and a large model in a folder minutes."""
 _LOOK_SECONDS = 0.1
-_OUR_OWN = frozenset(("auto", "llama.cpp"))
+_OUR_OWN = frozenset(("auto", "llama.cpp", "torch"))
+_TELLING = ("config.json", "tokenizer.json", "*.safetensors", "*.bin")
+"""What of a model's folder tells it from another model."""
 
 
 @dataclass(frozen=True)
@@ -31,10 +35,10 @@ class Judged:
     info: ModelInfo
     name: str
     sha256: str
-    """Of its file; empty where somebody else serves it."""
+    """Of its file or folder; empty where somebody else serves it."""
     settings: Settings
     path: Path | None = None
-    """Of its file, where it is on this machine."""
+    """Of its file or folder, where it is on this machine."""
 
 
 @contextlib.asynccontextmanager
@@ -64,24 +68,28 @@ async def opened(settings: Settings, *, spare_cores: int = 0) -> AsyncIterator[J
     alone = replace(wanted.options(), state="", log="", idle_seconds=0.0)
     if spare_cores and not alone.threads:
         alone = replace(alone, threads=max(1, usable_cores() - spare_cores))
-    process = await asyncio.to_thread(start_tied, alone, _START_SECONDS)
+    path = wanted.model.path
+    patience = _FOLDER_START_SECONDS if path.is_dir() else _START_SECONDS
+    process = await asyncio.to_thread(start_tied, alone, patience)
     engine = LlamaDialect(Wire(process.state.url, process.state.api_key))
     try:
         info = await _ready(engine)
-        path = wanted.model.path
-        yield Judged(engine, info, wanted.model.name, file_sha256(path), settings, path)
+        yield Judged(engine, info, wanted.model.name, model_sha256(path), settings, path)
     finally:
         await engine.close()
         process.close()
         await asyncio.to_thread(process.wait)
 
 
-def file_sha256(path: Path) -> str:
-    """Return the SHA-256 of a file."""
+def model_sha256(path: Path) -> str:
+    """Return the SHA-256 of a model's file, or of what tells its folder from another's."""
+    is_folder = path.is_dir()
+    files = [file for name in _TELLING for file in sorted(path.glob(name))] if is_folder else [path]
     digest = hashlib.sha256()
-    with path.open("rb") as stream:
-        while piece := stream.read(1 << 20):
-            digest.update(piece)
+    for file in files:
+        with file.open("rb") as stream:
+            while piece := stream.read(1 << 20):
+                digest.update(piece)
     return digest.hexdigest()
 
 

@@ -24,7 +24,10 @@ _PERCENTS = (2.5, 97.5)
 
 @dataclass(frozen=True)
 class Interval:
-    """A mean over items, and where it lies with 95 % confidence; None of nothing."""
+    """A mean over items, and where it lies with 95 % confidence; None of nothing.
+
+    Of a single file there is a mean, and no interval: nothing says how files differ.
+    """
 
     mean: float | None
     low: float | None
@@ -75,11 +78,8 @@ def share(values: Sequence[tuple[str, float, float]]) -> Interval:
     above, below = _arrays(tally.sums, sorted(tally.sums))
     if not len(below) or below.sum() <= 0:
         return Interval(None, None, None, len(values), len(tally.sums))
-    ratios = _ratios(above, below)
-    low, high = np.nanpercentile(ratios, _PERCENTS)
-    return Interval(
-        float(above.sum() / below.sum()), float(low), float(high), len(values), len(tally.sums)
-    )
+    low, high = _bounds(_ratios(above, below))
+    return Interval(float(above.sum() / below.sum()), low, high, len(values), len(tally.sums))
 
 
 def mean(values: Sequence[tuple[str, float]]) -> Interval:
@@ -98,8 +98,8 @@ def at_least_possible(interval: Interval) -> Interval:
         return interval
     widest = 1.0 - (_PERCENTS[0] / 100) ** (1 / interval.n_files)
     if interval.mean == 0.0:
-        return replace(interval, high=widest)
-    return replace(interval, low=1.0 - widest)
+        return replace(interval, low=0.0, high=widest)
+    return replace(interval, low=1.0 - widest, high=1.0)
 
 
 def difference(
@@ -112,10 +112,9 @@ def difference(
     their_above, their_below = _arrays(other.sums, files)
     if not files or min(below.sum(), their_below.sum()) <= 0:
         return Interval(None, None, None, len(ours), len(files))
-    drawn = _ratios(above, below) - _ratios(their_above, their_below)
-    low, high = np.nanpercentile(drawn, _PERCENTS)
+    low, high = _bounds(_ratios(above, below) - _ratios(their_above, their_below))
     apart = above.sum() / below.sum() - their_above.sum() / their_below.sum()
-    return Interval(float(apart), float(low), float(high), len(ours), len(files))
+    return Interval(float(apart), low, high, len(ours), len(files))
 
 
 def _arrays(
@@ -125,9 +124,22 @@ def _arrays(
     return pairs[:, 0], pairs[:, 1]
 
 
+def _bounds(drawn: NDArray[np.float64]) -> tuple[float | None, float | None]:
+    """Return the ends of the interval of what was ``drawn``; nothing was, of a single file."""
+    if not len(drawn):
+        return None, None
+    low, high = np.nanpercentile(drawn, _PERCENTS)
+    return float(low), float(high)
+
+
 def _ratios(above: NDArray[np.float64], below: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Return the share on each draw; the draws are the same for the same number of files."""
+    """Return the share on each draw; the draws are the same for the same number of files.
+
+    Of a single file every draw would be the same, so there are none.
+    """
     n_files = len(below)
+    if n_files == 1:
+        return np.empty(0)
     random = np.random.default_rng(_SEED)
     draws = random.multinomial(n_files, np.full(n_files, 1.0 / n_files), size=N_DRAWS)
     summed = draws @ below  # (draws,)

@@ -31,6 +31,8 @@ def _shown(
     if figure is None or figure["mean"] is None:
         return "-"
     sign = "+" if signed else ""
+    if figure["low"] is None:
+        return f"{figure['mean'] * scale:{sign}.{digits}f}{unit} (one file)"
     mean, low, high = (figure[name] * scale for name in ("mean", "low", "high"))
     return f"{mean:{sign}.{digits}f}{unit} ({low:{sign}.{digits}f} to {high:{sign}.{digits}f})"
 

@@ -69,6 +69,12 @@ def _exact_by_kind(report: Mapping[str, Any]) -> Drawing:
     return drawing
 
 
+def bound(figure: Mapping[str, Any], end: str) -> float:
+    """Return an end of a figure's interval; its mean where one file gives no interval."""
+    found = figure["mean"] if figure[end] is None else figure[end]
+    return float(found)
+
+
 def _bars(
     axes: Any,
     places: Sequence[float],
@@ -79,8 +85,8 @@ def _bars(
     kept = [(p, f) for p, f in zip(places, found, strict=True) if f and f["mean"] is not None]
     heights = [100 * f["mean"] for _, f in kept]
     errors = [
-        [100 * (f["mean"] - f["low"]) for _, f in kept],
-        [100 * (f["high"] - f["mean"]) for _, f in kept],
+        [100 * (f["mean"] - bound(f, "low")) for _, f in kept],
+        [100 * (bound(f, "high") - f["mean"]) for _, f in kept],
     ]
     axes.bar([p for p, _ in kept], heights, width, yerr=errors, label=label, error_kw={"lw": 0.8})
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from codelsp.evaluation.plots import new_drawing, saved
+from codelsp.evaluation.plots import bound, new_drawing, saved
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -38,8 +38,8 @@ def draw_loss_report(report: Mapping[str, Any], folder: Path) -> list[Path]:
     sizes = [figure["parameters"] for figure in figures]
     means = [figure["mean"] for figure in figures]
     errors = [
-        [figure["mean"] - figure["low"] for figure in figures],
-        [figure["high"] - figure["mean"] for figure in figures],
+        [figure["mean"] - bound(figure, "low") for figure in figures],
+        [bound(figure, "high") - figure["mean"] for figure in figures],
     ]
     axes.errorbar(sizes, means, yerr=errors, marker="o", linestyle="--", capsize=3)
     for figure in figures:
@@ -97,7 +97,10 @@ def _line(axes: Any, figures: Sequence[Mapping[str, Any]], along: str, label: st
     places = [f[along] for f in figures]
     axes.plot(places, [100 * f["mean"] for f in figures], marker=".", label=label)
     axes.fill_between(
-        places, [100 * f["low"] for f in figures], [100 * f["high"] for f in figures], alpha=0.15
+        places,
+        [100 * bound(f, "low") for f in figures],
+        [100 * bound(f, "high") for f in figures],
+        alpha=0.15,
     )
 
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from codelsp import __version__
 from codelsp.errors import EvaluationError
 from codelsp.evaluation.at_once import at_once
-from codelsp.evaluation.engines import file_sha256
+from codelsp.evaluation.engines import model_sha256
 from codelsp.evaluation.filling import nearest
 from codelsp.evaluation.hole_run import ledger_file
 from codelsp.evaluation.ledger import Ledger
@@ -100,7 +100,7 @@ async def run_typing(
     from pathlib import Path
 
     head = {**plan.head(sources), "model": engine.model_name}
-    head["model_sha256"] = file_sha256(Path(engine.settings.model))
+    head["model_sha256"] = model_sha256(Path(engine.settings.model))
     told = {name: value for name, value in engine.overrides.items() if name not in _TOLD_ELSEWHERE}
     if told:
         head["set"] = told

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from typing import TYPE_CHECKING
 
 import pytest
@@ -10,8 +11,10 @@ pytest.importorskip("numpy")
 
 from codelsp.cli.measuring import subjects_of
 from codelsp.cli.session import Invocation
+from codelsp.errors import EvaluationError
 from codelsp.evaluation.source_files import from_folders
 from codelsp.model_store.by_language import OF_OTHER_LANGUAGES
+from codelsp.model_store.places import DEFAULT_MODEL, embedded_dir
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -33,7 +36,17 @@ def test_files_in_another_language_are_measured_with_the_model_that_knows_it() -
 
 
 def test_models_that_are_named_are_measured_in_any_language() -> None:
-    assert measured("typescript", "codelsp-s", "a.gguf") == ["codelsp-s", "a.gguf"]
+    assert measured("typescript", "codelsp-s", "codelsp-m") == ["codelsp-s", "codelsp-m"]
+
+
+def test_models_of_one_name_cannot_be_told_apart_and_are_refused(tmp_path: Path) -> None:
+    source = embedded_dir() / DEFAULT_MODEL / f"{DEFAULT_MODEL}-q8_0.gguf"
+    for folder in ("a", "b"):
+        (tmp_path / folder).mkdir()
+        shutil.copyfile(source, tmp_path / folder / "model.gguf")
+
+    with pytest.raises(EvaluationError, match="2 of these models are called model"):
+        measured("python", str(tmp_path / "a/model.gguf"), str(tmp_path / "b/model.gguf"))
 
 
 def test_a_folder_s_language_is_that_of_most_of_its_files(tmp_path: Path) -> None:
