@@ -42,7 +42,7 @@ def cache_dir() -> Path:
 
     chosen = os.environ.get(CACHE_VARIABLE)
     if chosen:
-        return Path(chosen).expanduser()
+        return Path(chosen).expanduser().absolute()
     return _below_home("cache") or Path(platformdirs.user_cache_dir("codelsp", appauthor=False))
 
 
@@ -60,4 +60,5 @@ def runtime_dir() -> Path:
 
 def _below_home(name: str) -> Path | None:
     home = os.environ.get(HOME_VARIABLE)
-    return Path(home).expanduser() / name if home else None
+    # Absolute: an engine process runs in another folder.
+    return Path(home).expanduser().absolute() / name if home else None

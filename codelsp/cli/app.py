@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import sys
 from typing import TYPE_CHECKING, Annotated
 
@@ -92,10 +93,11 @@ def options(
 ) -> None:
     """Take the options that stand before the command."""
     if debug:
-        import logging
-
         logging.basicConfig(level=logging.DEBUG, stream=sys.stderr)
         logging.getLogger("asyncio").setLevel(logging.INFO)
+    else:
+        # Why there is no engine is told in one line, at the end; a command tries it once.
+        logging.getLogger("codelsp.engine.open").addHandler(logging.NullHandler())
     context.obj = Invocation(parse_overrides(overrides or ()), is_debug=debug)
 
 

@@ -18,6 +18,7 @@ from codelsp.cli.bench_engine import (
     measure_engine,
     plot_engine_run,
     refuse_plot_without_matplotlib,
+    refuse_unwritable,
     show_engine_run,
 )
 from codelsp.cli.session import Invocation, effective_settings, make_console
@@ -79,6 +80,8 @@ def bench(
     typed = BenchOptions(n_keys=keys, n_starts=starts)
     if files:
         typed = BenchOptions(files=tuple(files), n_keys=keys, n_starts=starts)
+    if json_file is not None:
+        refuse_unwritable(json_file)
     samples, model_name = asyncio.run(_measured(typed, settings, invocation.overrides))
     figures = figures_of(samples)
     described = described_run(figures, typed, model_name)

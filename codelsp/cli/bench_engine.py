@@ -317,6 +317,18 @@ def plot_engine_run(samples: EngineSamples, file: Path) -> None:
     drawing.savefig(file)
 
 
+def refuse_unwritable(file: Path) -> None:
+    """See that ``file`` can be written, before anything is measured for it.
+
+    Raises:
+        CodelspError: it cannot.
+    """
+    try:
+        file.open("a").close()
+    except OSError as error:
+        raise CodelspError(f"{file} cannot be written: {error.strerror}.") from None
+
+
 def refuse_plot_without_matplotlib() -> None:
     """See that a plot can be drawn, before anything is measured for it.
 

@@ -168,6 +168,7 @@ def _put(path: Path, document: DocumentSnapshot, hole: DocstringHole, text: str)
     result = document.text[: hole.start] + added + document.text[hole.end :]
     raw = path.read_bytes()
     mark = raw[:3] if raw.startswith(b"\xef\xbb\xbf") else b""
+    path = path.resolve()  # a link stays one
     part = path.with_name(f".{path.name}.codelsp-part")
     try:
         part.write_bytes(mark + result.encode("utf-8"))

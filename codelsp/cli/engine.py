@@ -86,6 +86,11 @@ def start(
             "The shared engine follows your settings, so that every editor finds the same one;"
             " for an engine with other choices add --foreground, and set `engine` to its URL."
         )
+    if settings.engine.startswith(("http://", "https://")):
+        raise CodelspError(
+            f"`engine` is {settings.engine}: that server is not codelsp's to start; for one of"
+            " your own add --engine auto."
+        )
     from codelsp.engine.process import ensure_engine
 
     began = time.perf_counter()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING
 
 from rich.syntax import Syntax
@@ -11,6 +12,7 @@ if TYPE_CHECKING:
     from codelsp.context.completion_context import CompletionQuery
     from codelsp.reply import Insertion
 
+_LINE_END = re.compile(r"\r\n|\r")
 CONTEXT_LINES = 6
 """Lines shown above and below the cursor."""
 GHOST_STYLE = "italic bold magenta"
@@ -33,11 +35,18 @@ def ghosted_code(
     end = query.offset if insertion is None else insertion.end
     ghost = "" if insertion is None else insertion.text
     opening, closing = ("", "") if is_colored else (OPEN, CLOSE)
-    text = document.text[:start] + opening + ghost + closing + document.text[end:]
+    before = _drawn(document.text[:start])
+    shown = _drawn(opening + ghost + closing)
+    text = before + shown + _drawn(document.text[end:])
     code = _highlighted(text, document.language_id, is_colored=is_colored)
-    ghost_end = start + len(opening) + len(ghost) + len(closing)
-    code.stylize(GHOST_STYLE, start, ghost_end)
-    return _numbered(code, start, ghost_end)
+    ghost_end = len(before) + len(shown)
+    code.stylize(GHOST_STYLE, len(before), ghost_end)
+    return _numbered(code, len(before), ghost_end)
+
+
+def _drawn(text: str) -> str:
+    """Return ``text`` as ``Text`` keeps it: lines end with line feeds, and no bell rings."""
+    return Text(_LINE_END.sub("\n", text)).plain
 
 
 def _highlighted(text: str, language_id: str, *, is_colored: bool) -> Text:

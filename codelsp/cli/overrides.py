@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 from typing import TYPE_CHECKING, Any
 
 from codelsp.errors import SettingsError
+from codelsp.settings import Settings
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
 PLACE = "command line"
+_TEXTS = frozenset(each.name for each in dataclasses.fields(Settings) if each.type == "str")
 
 
 def parse_overrides(pairs: Iterable[str]) -> dict[str, Any]:
@@ -24,7 +27,10 @@ def parse_overrides(pairs: Iterable[str]) -> dict[str, Any]:
         key, sign, text = pair.partition("=")
         if not sign or not key.strip():
             raise SettingsError(f"--set {pair}: expected KEY=VALUE, as in --set multiline=never")
-        overrides[key.strip()] = _value_of(text)
+        value = _value_of(text)
+        # A key of digits, a model called 7: text all the same.
+        is_text = key.strip() in _TEXTS and not isinstance(value, str)
+        overrides[key.strip()] = text if is_text else value
     return overrides
 
 

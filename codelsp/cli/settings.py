@@ -11,7 +11,7 @@ import typer
 from rich.table import Table
 from rich.text import Text
 
-from codelsp.cli.session import make_console, settings_layers
+from codelsp.cli.session import make_console, settings_layers, workspace_of
 from codelsp.errors import SettingsError
 from codelsp.settings import Layer, Settings, read_settings
 from codelsp.settings.files import user_file
@@ -54,7 +54,10 @@ def settings(
     if vs_code is not None:
         write_manifest(vs_code)
         return
-    layers, problems = settings_layers(context.obj, workspace or Path.cwd())
+    folder = workspace or Path.cwd()
+    if not folder.is_dir():
+        raise SettingsError(f"{folder} is no folder; name the project's.")
+    layers, problems = settings_layers(context.obj, workspace_of(folder / "any file"))
     values, more = read_settings(layers)
     problems = (*problems, *more)
     sources = sources_of(layers)

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 from codelsp.document.languages import language_of
 from codelsp.document.snapshot import DocumentSnapshot
 from codelsp.document.syntax import parse
+from codelsp.errors import EvaluationError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -65,8 +66,18 @@ class _Hole:
 
 
 def standard_library_text(name: str) -> str:
-    """Return the source of ``name`` (``json/decoder.py``) of the running interpreter."""
-    return (Path(sysconfig.get_path("stdlib")) / name).read_text("utf-8")
+    """Return the source of ``name`` (``json/decoder.py``) of the running interpreter.
+
+    Raises:
+        EvaluationError: there is no such file.
+    """
+    folder = Path(sysconfig.get_path("stdlib"))
+    try:
+        return (folder / name).read_text("utf-8")
+    except (OSError, ValueError) as error:
+        raise EvaluationError(
+            f"{name} is no file of Python's standard library, {folder}: {error}"
+        ) from None
 
 
 def typed_functions(name: str, source: str, n_functions: int) -> Transcript:

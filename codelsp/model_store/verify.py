@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import TYPE_CHECKING
 
 from codelsp.errors import ModelFileError
@@ -39,10 +40,37 @@ def _checked_head(model: Model) -> Iterator[str]:
             f"{model.path.name} is whole: {header.tensors} tensors,"
             f" {header.weights / 1e6:.1f} million weights"
         )
+    else:
+        yield from _checked_folder(model.path)
+
+
+def _checked_folder(folder: Path) -> Iterator[str]:
+    """Yield what was checked of a folder as transformers saves it.
+
+    Each file of safetensors says in its head how long it is (the format's own README).
+    """
+    for name in ("config.json", "tokenizer.json"):
+        if not (folder / name).is_file():
+            raise ModelFileError(f"{folder} has no {name}; get the model again.")
+    for file in sorted(folder.glob("*.safetensors")):
+        size = file.stat().st_size
+        try:
+            with file.open("rb") as stream:
+                n_head = int.from_bytes(stream.read(8), "little")
+                head = json.loads(stream.read(min(n_head, size)))
+            ends = [each["data_offsets"][1] for name, each in head.items() if name[:2] != "__"]
+        except (ValueError, TypeError, KeyError, IndexError, AttributeError):
+            raise ModelFileError(f"{file} is damaged; get the model again.") from None
+        if 8 + n_head + max(ends, default=0) != size:
+            raise ModelFileError(f"{file} is truncated, or longer than it says; get it again.")
+        yield f"{file.name} is whole: {len(ends)} tensors"
 
 
 def _checked_hashes(model: Model) -> Iterator[str]:
-    for file, expected in _known_hashes(model).items():
+    known = _known_hashes(model)
+    if not known:
+        yield f"there are no hashes to compare {model.name} with"
+    for file, expected in known.items():
         if sha256_of(file) != expected:
             advice = (
                 "install codelsp again"

@@ -10,6 +10,13 @@ from dataclasses import dataclass, field
 from enum import Enum
 from typing import Any
 
+FIM_LAYOUTS = (
+    "qwen-spm-marked", "qwen-spm-files", "qwen-spm", "qwen-psm", "codegemma", "granite-4", "mellum",
+    "starcoder-2", "starcoder", "santacoder", "codellama", "deepseek", "codestral", "seed-coder",
+    "glm-4.5", "codegeex-4", "falcon-h1-coder", "incoder", "codegen-2", "prefix-only",
+)  # fmt: skip
+"""Those of ``prompt/families.py``, by name; a test holds the two together."""
+
 
 class Scope(Enum):
     """Where a setting may be set."""
@@ -19,16 +26,26 @@ class Scope(Enum):
     """Not from a workspace's own files: a cloned repository must not redirect code."""
 
 
-def _setting(
+def _setting(  # noqa: PLR0913  # one for each fact of a setting
     help_text: str,
     *,
     default: Any,
     choices: tuple[str, ...] = (),
+    pattern: str = "",
     between: tuple[float, float] | None = None,
     scope: Scope = Scope.ANYWHERE,
 ) -> Any:
-    """Return a field whose metadata says all that parser and tables need; bounds are inclusive."""
-    metadata = {"help": help_text, "choices": choices, "between": between, "scope": scope}
+    """Return a field whose metadata says all that parser and tables need.
+
+    Bounds are inclusive; ``pattern`` is a regular expression for the whole of a text.
+    """
+    metadata = {
+        "help": help_text,
+        "choices": choices,
+        "pattern": pattern,
+        "between": between,
+        "scope": scope,
+    }
     return field(default=default, metadata=metadata)
 
 
@@ -41,6 +58,7 @@ class Settings:
         default="auto",
         help_text="What runs the model: `auto`, `llama.cpp`, `torch`, or the URL of a"
         " running server (llama-server, vLLM, Ollama, TGI).",
+        pattern=r"auto|llama\.cpp|torch|https?://.*",
         scope=Scope.USER,
     )
     engine_api_key: str = _setting(
@@ -75,6 +93,7 @@ class Settings:
     fim_layout: str = _setting(
         default="auto",
         help_text="Fill-in-the-middle layout; `auto` chooses it from the model's special tokens.",
+        choices=("auto", *FIM_LAYOUTS),
         scope=Scope.USER,
     )
     multiline: str = _setting(

@@ -139,6 +139,9 @@ def _checked(value: object, field: Field[Any]) -> object:
     choices = field.metadata["choices"]
     if choices and converted not in choices:
         raise _WrongValueError(f"{converted!r} is none of {', '.join(choices)}")
+    pattern = field.metadata["pattern"]
+    if pattern and not re.fullmatch(pattern, str(converted)):
+        raise _WrongValueError(f"{converted!r} does not fit: {field.metadata['help']}")
     between = field.metadata["between"]
     if between is not None and not between[0] <= converted <= between[1]:
         raise _WrongValueError(f"{converted} is not between {between[0]} and {between[1]}")

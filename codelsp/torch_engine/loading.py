@@ -47,6 +47,9 @@ _NATIVE_DTYPES = ("float32", "int8")
 _MOST_USUAL_CANDIDATES = 4
 _SAFETENSORS_INDEX = "model.safetensors.index.json"
 
+_WITH_KEYS_AND_VALUES = frozenset(("full_attention", "sliding_attention", "chunked_attention"))
+"""Layers, by transformers' names, of which any beginning can be kept."""
+
 
 @dataclass(frozen=True)
 class LoadOptions:
@@ -243,11 +246,20 @@ def _config(folder: Path, options: LoadOptions) -> Any:
     from transformers import AutoConfig
 
     try:
-        return AutoConfig.from_pretrained(
+        config = AutoConfig.from_pretrained(
             folder, trust_remote_code=options.trusts_code, local_files_only=True
         )
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise ModelFileError(f"{folder}: transformers does not know this model: {error}") from error
+    text = config.get_text_config()
+    others = {*(getattr(text, "layer_types", None) or ())} - _WITH_KEYS_AND_VALUES
+    if others:
+        raise ModelFileError(
+            f"{folder}: {config.model_type} has layers of {', '.join(sorted(others))}, whose state"
+            " cannot be cut back to what a prompt shares with the last one; the torch engine does"
+            " not run it. A GGUF file of it runs with `engine` at `llama.cpp`."
+        )
+    return config
 
 
 def _vocabulary(folder: Path, config: Any, options: LoadOptions) -> Vocabulary:

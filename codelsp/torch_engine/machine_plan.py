@@ -112,8 +112,13 @@ def plan_machine(
         int8_layers: Whether the model's layers can be quantized, and should.
 
     Raises:
-        EngineUnavailableError: it does not fit; with the numbers, and what would.
+        EngineUnavailableError: it does not fit, with the numbers, and what would; or there is no
+            such dtype.
     """
+    if dtype not in {"auto", *DTYPE_BYTES}:
+        raise EngineUnavailableError(
+            f"There is no precision {dtype!r}; choose auto, {', '.join(DTYPE_BYTES)}."
+        )
     reasons = []
     if dtype == "auto":
         dtype, reason = _dtype(size, hardware, int8_layers=int8_layers)

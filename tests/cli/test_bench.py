@@ -102,3 +102,15 @@ def test_a_plot_shows_a_run(tmp_path: Path) -> None:
     engine_bench.plot_engine_run(SAMPLES, tmp_path / "plot.png")
 
     assert (tmp_path / "plot.png").read_bytes().startswith(b"\x89PNG")
+
+
+def test_a_file_that_cannot_be_written_is_told_before_anything_is_measured(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["bench", "--json", str(tmp_path / "none" / "x.json")]) == 2
+    assert "cannot be written: No such file" in capsys.readouterr().err
+
+
+def test_a_file_to_type_that_python_has_not_is_told(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["bench", "nope.py", "--starts", "1"]) == 2
+    assert "no file of Python's standard library" in " ".join(capsys.readouterr().err.split())

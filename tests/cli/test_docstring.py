@@ -85,6 +85,15 @@ def test_line_ends_and_byte_order_mark_stay(file: Path) -> None:
     assert raw.count(b"\n") == raw.count(b"\r\n")
 
 
+def test_a_link_stays_one_and_the_file_behind_it_is_written(file: Path) -> None:
+    link = file.with_name("link.py")
+    link.symlink_to(file.name)
+
+    assert _run(f"{link}:f", "--write") == 0
+    assert link.is_symlink()
+    assert '"""Return one."""' in file.read_text()
+
+
 def test_one_that_is_there_is_replaced_only_when_asked(file: Path) -> None:
     assert _run(f"{file}:g", "--write") == 2
     assert file.read_text() == TEXT

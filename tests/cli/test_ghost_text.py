@@ -58,3 +58,18 @@ def test_without_a_completion_the_cursor_is_marked() -> None:
     code = ghosted_code(CompletionQuery(document, offset), None, is_colored=False)
 
     assert code.plain == ">    1 a«»b"
+
+
+@pytest.mark.parametrize("line_end", ["\r\n", "\r", "\n"])
+def test_the_cursor_s_line_is_marked_whatever_lines_end_with(line_end: str) -> None:
+    marked = line_end.join([*(f"line{number}" for number in range(1, 40)), "a = <CURSOR>", "end"])
+
+    shown = _shown(marked, "1").split("\n")
+
+    assert ">   40 a = «1»" in shown
+    assert "    34 line34".strip() in [line.strip() for line in shown]
+    assert [line[0] for line in shown].count(">") == 1
+
+
+def test_what_a_terminal_would_obey_is_left_out_and_moves_nothing() -> None:
+    assert _shown("x\x0c\x07 = 1\na = <CURSOR>\n", "1\x07").split("\n")[1] == ">    2 a = «1»"

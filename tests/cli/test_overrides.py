@@ -30,3 +30,9 @@ def test_the_last_of_two_wins() -> None:
 def test_a_pair_needs_a_key_and_an_equals_sign(pair: str) -> None:
     with pytest.raises(SettingsError):
         parse_overrides([pair])
+
+
+@pytest.mark.parametrize("text", ["1234", "true", "null", "[1]"])
+def test_a_setting_that_is_a_text_takes_what_looks_like_something_else(text: str) -> None:
+    assert parse_overrides([f"engine_api_key={text}"]) == {"engine_api_key": text}
+    assert parse_overrides(['model="7"']) == {"model": "7"}

@@ -53,3 +53,18 @@ def test_the_documentation_gets_its_table(capsys: pytest.CaptureFixture[str]) ->
     assert capsys.readouterr().out == markdown_table()
     assert main(["settings", "--vim-help"]) == 0
     assert capsys.readouterr().out == vim_help_table()
+
+
+def test_in_a_folder_of_a_project_the_project_s_settings_are_in_force(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "codelsp.toml").write_text("max_tokens = 7\n")
+    (tmp_path / "package").mkdir()
+
+    assert main(["settings", str(tmp_path / "package"), "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["settings"]["max_tokens"] == 7
+
+
+def test_what_is_no_folder_is_told(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["settings", str(tmp_path / "none")]) == 2
+    assert "is no folder" in capsys.readouterr().err

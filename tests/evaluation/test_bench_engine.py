@@ -16,7 +16,7 @@ from codelsp.settings import Settings
 def test_a_server_is_started_with_the_very_values_that_were_set(tmp_path: Path) -> None:
     overrides: dict[str, Any] = {
         "project_words": True, "recall": False, "threshold": 0.3, "max_tokens": 9,
-        "model": "/a folder/7.gguf", "fim_layout": "12", "exclude": ["*.txt"],
+        "model": "/a folder/7.gguf", "engine_api_key": "12", "exclude": ["*.txt"],
     }  # fmt: skip
     command = BenchEngine(Settings(), overrides, tmp_path, "model").server_command
 

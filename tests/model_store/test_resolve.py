@@ -18,6 +18,7 @@ from codelsp.model_store import (
     store_dir,
 )
 from codelsp.model_store.keep import add_model, remove_model
+from codelsp.model_store.places import embedded_dir
 from codelsp.model_store.verify import verify_model
 from tests.model_store.files import gguf_file, hf_folder
 
@@ -243,7 +244,24 @@ def test_a_changed_file_is_found_out(tmp_path: Path) -> None:
 def test_a_file_without_known_hash_is_checked_by_its_head(tmp_path: Path) -> None:
     path = gguf_file(tmp_path / "m.gguf")
 
-    assert len(verify_model(str(path))) == 1
+    assert "no hashes" in verify_model(str(path))[1]
     path.write_bytes(path.read_bytes()[:-8])
     with pytest.raises(ModelFileError, match="truncated"):
         verify_model(str(path))
+
+
+def test_a_folder_whose_weights_are_cut_off_is_told(tmp_path: Path) -> None:
+    folder = tmp_path / "mine"
+    folder.mkdir()
+    for name in ("config.json", "tokenizer.json", "model.safetensors"):
+        shutil.copyfile(embedded_dir() / DEFAULT_MODEL / name, folder / name)
+    whole = verify_model(str(folder))
+    weights = folder / "model.safetensors"
+    weights.write_bytes(weights.read_bytes()[:-1])
+
+    assert whole[0].startswith("model.safetensors is whole")
+    with pytest.raises(ModelFileError, match="truncated"):
+        verify_model(str(folder))
+    (folder / "tokenizer.json").unlink()
+    with pytest.raises(ModelFileError, match=r"has no tokenizer\.json"):
+        verify_model(str(folder))

@@ -6,7 +6,9 @@ from dataclasses import fields
 
 import pytest
 
+from codelsp.prompt.families import LAYOUTS
 from codelsp.settings import Layer, Settings, camel_case, read_settings
+from codelsp.settings.declaration import FIM_LAYOUTS
 from codelsp.settings.reading import snake_case
 
 
@@ -128,3 +130,23 @@ def test_a_workspace_adds_to_what_the_user_excludes_and_takes_nothing_from_it() 
 
     assert read_settings([user, workspace])[0].exclude == ("private/**", "build/**")
     assert read_settings([user, workspace, editor])[0].exclude == ()
+
+
+@pytest.mark.parametrize("engine", ["auto", "llama.cpp", "torch", "http://gpu:80", "https://a/b"])
+def test_what_can_run_a_model_is_an_engine(engine: str) -> None:
+    assert read_settings([Layer("here", {"engine": engine})]) == (Settings(engine=engine), ())
+
+
+@pytest.mark.parametrize("engine", ["troch", "llama-cpp", "localhost:8080", ""])
+def test_what_can_run_none_is_told(engine: str) -> None:
+    (problem,) = problems_of({"engine": engine})
+    assert "does not fit: What runs the model" in problem
+
+
+def test_a_layout_that_there_is_not_is_told_with_those_there_are() -> None:
+    (problem,) = problems_of({"fim_layout": "qwen_psm"})
+    assert "qwen-psm" in problem
+
+
+def test_the_layouts_are_those_of_the_prompt_s_room() -> None:
+    assert tuple(layout.name for layout in LAYOUTS) == FIM_LAYOUTS

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import json
 import shutil
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import pytest
@@ -124,3 +125,16 @@ def test_a_device_that_is_not_here_is_told(folder: Path, device: str) -> None:
 
     with pytest.raises(EngineUnavailableError, match=r"--device cpu|--device auto|auto, cuda"):
         load(folder, LoadOptions(device))
+
+
+def test_a_precision_that_there_is_not_is_told(folder: Path) -> None:
+    with pytest.raises(EngineUnavailableError, match="no precision 'foo'; choose auto, float32"):
+        load(folder, replace(OPTIONS, dtype="foo"))
+
+
+def test_a_model_that_keeps_a_state_is_refused_with_what_runs_it(folder: Path) -> None:
+    layers = ["full_attention", "linear_attention"]
+    change(folder / "config.json", layer_types=layers, num_hidden_layers=2)
+
+    with pytest.raises(ModelFileError, match="layers of linear_attention, whose state"):
+        load(folder, OPTIONS)
