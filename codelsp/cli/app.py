@@ -114,6 +114,12 @@ def run(arguments: Sequence[str]) -> int:
         if said is None or "--debug" in arguments:
             raise
         return _told(said)
+    except Exception as error:
+        from codelsp.training.disk import is_full
+
+        if not is_full(error) or "--debug" in arguments:
+            raise
+        return _told(f"There is no room left on the disk ({error}); free some, and try again.")
     except SystemExit as end:
         return end.code if isinstance(end.code, int) else int(end.code is not None)
     return int(code or 0)

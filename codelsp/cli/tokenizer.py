@@ -31,6 +31,7 @@ def train(
 
     from rich.console import Console
 
+    from codelsp.training.disk import room_for
     from codelsp.training.manifest import documents_of, load_manifest
     from codelsp.training.tokenizer import load_tokenizer, train_tokenizer
 
@@ -45,7 +46,10 @@ def train(
     )
     trained = train_tokenizer(drawn, vocabulary, int(max_mb * 1e6))
     output.parent.mkdir(parents=True, exist_ok=True)
-    trained.save(str(output))
+    part = output.with_name(output.name + ".part")
+    with room_for("the tokenizer", output):
+        trained.save(str(part))
+    part.replace(output)
     documents = documents_of(corpus, manifest.train_shards)
     sample = [document.text for document in islice(documents, 400)]
     n_tokens = sum(len(e.ids) for e in load_tokenizer(output).encode_batch_fast(sample))

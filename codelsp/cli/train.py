@@ -20,6 +20,12 @@ if TYPE_CHECKING:
 app = typer.Typer(name="train", help="Train a model, or go on from a run's last checkpoint.")
 
 _TUNE = "Fine-tuning"
+_TUNING = (
+    "batch_size", "dev_batch_size", "epochs", "lr", "warmup_ratio", "early_stop", "scheduler",
+    "seed", "accumulation_steps", "evaluation_steps", "evaluation_windows", "weight_decay",
+    "threads", "steps",
+)  # fmt: skip
+"""The options that only such a run has."""
 _LINE_EVERY = 10
 """Steps between lines where there is no terminal to draw on."""
 
@@ -206,8 +212,8 @@ def run(
             threads, steps,
         )  # fmt: skip
         recipe = tuning_recipe(tuning, output)
-    elif base is not None or data is not None:
-        raise typer.BadParameter("--base goes with --data and --output, and without --recipe")
+    else:
+        _refuse_tuning(context)
     if recipe is None or output is None:
         raise typer.BadParameter("--recipe and --output are needed; or name a command, see --help")
     from dataclasses import replace
@@ -250,6 +256,23 @@ def run(
         )
 
 
+def _refuse_tuning(context: typer.Context) -> None:
+    """See that no option of fine-tuning was given to a run of a recipe, which says all of it."""
+    if context.params["base"] is not None or context.params["data"] is not None:
+        raise typer.BadParameter("--base goes with --data and --output, and without --recipe")
+    sources = ((name, context.get_parameter_source(name)) for name in _TUNING)
+    given = [
+        "--" + name.replace("_", "-")
+        for name, source in sources
+        if source is not None and source.name == "COMMANDLINE"
+    ]
+    if given:
+        raise typer.BadParameter(
+            f"{', '.join(given)}: for fine-tuning with --data; in a run with --recipe the recipe"
+            " says it"
+        )
+
+
 def _observers(
     display: Display, output: Path, wandb_project: str | None, plan: Recipe
 ) -> list[Observer]:
@@ -289,16 +312,18 @@ def validate(
     """Measure models on the held-out side of prepared rows, all on the same rows and holes."""
     from rich.console import Console
 
-    from codelsp.training.assembly import held_out
+    from codelsp.model_store.hub import transformers_folder
+    from codelsp.training.assembly import held_out, model_in
     from codelsp.training.devices import Machine
     from codelsp.training.devices import threads as limited
-    from codelsp.training.model import load_model
 
     validator = held_out(rows, tokenizer, n_rows, n_holes)
     machine, console = Machine(), Console()
     with limited(threads):
         for name in models:
-            report = validator.measure(load_model(name).to(machine.device), machine)
+            folder = Path(name) if Path(name).is_dir() else transformers_folder(name)
+            model = model_in(folder, validator.tokenizer)
+            report = validator.measure(model.to(machine.device), machine)
             console.print(f"[bold]{name}[/]: {figures(report)}", highlight=False, soft_wrap=True)
 
 

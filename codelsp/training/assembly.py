@@ -40,6 +40,10 @@ if TYPE_CHECKING:
     from codelsp.training.windows import Windows
 
 
+_RESERVED = "<|reserved_"
+"""What tokens are called that a later run may name."""
+
+
 def checked_rows(phase: DataPhase, recipe: Recipe, digest: str) -> Rows | Windows | StreamRows:
     """Return the rows of a phase; refuse those of another tokenizer.
 
@@ -108,27 +112,52 @@ def objective_of(tokenizer: Tokenizer, recipe: Recipe) -> Objective:
     return Objective(end, pad, recipe.end_weight, recipe.z_weight)
 
 
-def _model_to_start_from(name: str) -> PreTrainedModel:
+def model_in(folder: Path, tokenizer: Tokenizer) -> PreTrainedModel:
+    """Return the model in ``folder``, which reads what ``tokenizer`` writes.
+
+    The tokenizer may have tokens that the model does not know yet, and names for its reserved ones.
+
+    Raises:
+        TrainingError: the tokenizer beside the model is another one.
+    """
+    beside = folder / "tokenizer.json"
+    if beside.is_file():
+        own = {number: token for token, number in load_tokenizer(beside).get_vocab().items()}
+        given = {number: token for token, number in tokenizer.get_vocab().items()}
+        others = [
+            f"{number} is {own[number]!r} and not {given[number]!r}"
+            for number in sorted(own.keys() & given.keys())
+            if own[number] != given[number] and not own[number].startswith(_RESERVED)
+        ]
+        if others:
+            raise TrainingError(
+                f"{folder} was made with another tokenizer: of its tokens, {others[0]}, and"
+                f" {len(others) - 1:,} more differ; use {beside}, and rows that are made with it"
+            )
+    return load_model(folder)
+
+
+def _model_to_start_from(name: str, tokenizer: Tokenizer) -> PreTrainedModel:
     """Return the model called ``name``; one that is here as a GGUF file alone is unpacked."""
     try:
         found = resolve_model(name, ModelKind.HF)
     except ModelNotFoundError:
         found = None  # The Hub may have it.
     if found is None or found.kind is ModelKind.HF:
-        return load_model(transformers_folder(name))
+        return model_in(transformers_folder(name), tokenizer)
     with TemporaryDirectory(prefix="codelsp-") as folder:
-        return load_model(unpack_gguf(found.path, Path(folder) / found.name))
+        return model_in(unpack_gguf(found.path, Path(folder) / found.name), tokenizer)
 
 
 def fresh_model(recipe: Recipe, tokenizer: Tokenizer, objective: Objective) -> PreTrainedModel:
     """Return the model that a run begins with: new, or the one the recipe starts from.
 
     Raises:
-        TrainingError: it has fewer tokens than the tokenizer.
+        TrainingError: it has fewer tokens than the tokenizer, or was made with another one.
         ModelNotFoundError, ModelFileError: there is no such model, or none that can be trained.
     """
     if recipe.start_from:
-        model = _model_to_start_from(recipe.start_from)
+        model = _model_to_start_from(recipe.start_from, tokenizer)
         ids = {token: tokenizer.token_to_id(token) for token in recipe.new_tokens}
         missing = [token for token, number in ids.items() if number is None]
         if missing:

@@ -13,6 +13,14 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 _FULL = {errno.ENOSPC, errno.EDQUOT}
+_RUST_SAYS = tuple(f"(os error {number})" for number in sorted(_FULL))
+"""How safetensors and tokenizers, which are written in Rust, end their errors of these numbers."""
+
+
+def is_full(error: Exception) -> bool:
+    """Whether ``error`` says that a disk, or the user's quota, is full."""
+    is_said = str(error).endswith(_RUST_SAYS)
+    return is_said or (isinstance(error, OSError) and error.errno in _FULL)
 
 
 @contextmanager
@@ -24,8 +32,8 @@ def room_for(what: str, place: Path) -> Iterator[None]:
     """
     try:
         yield
-    except OSError as error:
-        if error.errno not in _FULL:
+    except Exception as error:
+        if not is_full(error):
             raise
         raise TrainingError(
             f"no room left on the disk of {place} for {what}: free some and run the same command "

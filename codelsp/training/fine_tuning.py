@@ -16,7 +16,7 @@ from codelsp.model_store import DEFAULT_MODEL
 from codelsp.training.checkpoint import checkpoint_at, checkpoints_in, read_state
 from codelsp.training.new_tokens import NEW_TOKENS
 from codelsp.training.optimizer import OptimizerSettings
-from codelsp.training.recipe import Batch, Cadence, DataPhase, Recipe
+from codelsp.training.recipe import Batch, Cadence, DataPhase, Recipe, check_resumable
 from codelsp.training.release import Release, release
 from codelsp.training.schedule import Schedule
 from codelsp.training.windows import Windows, open_rows
@@ -65,12 +65,16 @@ def tuning_recipe(tuning: FineTuning, run: Path) -> Path:
 
     Raises:
         TrainingError: the data is of another form or for another model, or a number is wrong.
+        CheckpointError: the folder holds a run that this one cannot go on with.
     """
     if tuning.scheduler not in _SCHEDULERS:
         raise TrainingError(f"--scheduler is one of {', '.join(_SCHEDULERS)}")
     if tuning.epochs <= 0 or tuning.rate <= 0 or not 0 <= tuning.warmup_ratio <= 1:
         raise TrainingError("--epochs and --lr must be above 0, --warmup-ratio from 0 to 1")
     recipe = _recipe(tuning, run.name)
+    if found := checkpoints_in(run):
+        # Before anything is written: the recipe that is there repeats the run that is there.
+        check_resumable(recipe, read_state(found[-1]).recipe)
     run.mkdir(parents=True, exist_ok=True)
     file = run / RECIPE
     part = file.with_suffix(f".{os.getpid()}.part")  # each process of a run writes the same
@@ -85,7 +89,7 @@ def _recipe(tuning: FineTuning, name: str) -> Recipe:
     batch = tuning.batch_size * tuning.accumulation_steps * rows.context
     warms_up, curve = _SCHEDULERS[tuning.scheduler]
     if tuning.steps:
-        total = float(tuning.steps * batch)
+        total = float(tuning.steps)
     elif isinstance(rows, Windows):
         total = float(round(rows.n_targets * tuning.epochs))
     else:
@@ -96,7 +100,12 @@ def _recipe(tuning: FineTuning, name: str) -> Recipe:
         tokenizer=(tuning.data / "tokenizer.json").resolve(),
         phases=(DataPhase(tuning.data.resolve()),),
         schedule=Schedule(
-            total, warmup, total - warmup if curve else 0.0, 0.0, curve=curve or "linear"
+            total,
+            warmup,
+            total - warmup if curve else 0.0,
+            0.0,
+            unit="steps" if tuning.steps else "tokens",
+            curve=curve or "linear",
         ),
         start_from=tuning.base or DEFAULT_MODEL,
         optimizer=OptimizerSettings(

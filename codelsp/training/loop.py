@@ -194,7 +194,13 @@ class Run:
 
     def _is_over(self) -> bool:
         schedule = self._recipe.schedule
-        return schedule.is_over(schedule.done(self.state.tokens, self.state.seconds))
+        return schedule.is_over(self._done)
+
+    @property
+    def _done(self) -> float:
+        """How far the run is, in the schedule's own unit."""
+        state = self.state
+        return self._recipe.schedule.done(state.tokens, state.seconds, state.step)
 
     def _step(self) -> _Done | None:
         """Learn from one batch; None if its loss is not finite and nothing was learned."""
@@ -213,9 +219,7 @@ class Run:
                 (weighted * machine.n_processes / total).backward()
             nats += part_nats
         loss = machine.summed(nats) / max(1, n_tokens)
-        factor = self._recipe.schedule.factor(
-            self._recipe.schedule.done(self.state.tokens, self.state.seconds)
-        )
+        factor = self._recipe.schedule.factor(self._done)
         norm = self._optimizer.step(factor) if math.isfinite(loss) else None
         self.state.step += 1
         if norm is None:

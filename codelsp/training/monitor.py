@@ -100,6 +100,7 @@ class TensorBoard:
         from torch.utils.tensorboard import SummaryWriter
 
         self._writer = SummaryWriter(str(run / "tensorboard"), purge_step=from_step + 1)
+        self._has_failed = False
 
     def on_step(self, report: StepReport) -> None:
         """Draw a step."""
@@ -109,15 +110,22 @@ class TensorBoard:
         """Draw a validation."""
         del tokens
         self._draw("validation", step, {**asdict(report), "perplexity": report.perplexity})
-        self._writer.flush()
 
     def on_note(self, text: str) -> None:
         """Nothing is drawn."""
 
     def _draw(self, group: str, step: int, values: dict[str, float]) -> None:
-        for name, value in values.items():
-            if name != "step":
-                self._writer.add_scalar(f"{group}/{name}", value, step)
+        if self._has_failed:
+            return
+        try:
+            for name, value in values.items():
+                if name != "step":
+                    self._writer.add_scalar(f"{group}/{name}", value, step)
+            if group == "validation":
+                self._writer.flush()
+        except OSError as error:  # a full disk must not end a run; its writer is of no use after it
+            self._has_failed = True
+            logger.warning("nothing is drawn for TensorBoard any more: %s", error)
 
 
 class WeightsAndBiases:

@@ -26,6 +26,11 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
 
+def _refuse_below(name: str, value: object, least: int) -> None:
+    if isinstance(value, bool) or not isinstance(value, int) or value < least:
+        raise ValueError(f"{name} is {value!r}, and not a whole number from {least} on")
+
+
 @dataclass(frozen=True)
 class DataPhase:
     """A folder of prepared rows, used until the run has seen so many tokens."""
@@ -36,10 +41,18 @@ class DataPhase:
 
 @dataclass(frozen=True)
 class Batch:
-    """How many tokens a step learns from, and how many rows go through the model at once."""
+    """How many tokens a step learns from, and how many rows go through the model at once.
+
+    Raises:
+        ValueError: one of them is no whole number from 1 on.
+    """
 
     tokens: int = 32_768
     micro_rows: int = 8
+
+    def __post_init__(self) -> None:
+        _refuse_below("batch.tokens", self.tokens, 1)
+        _refuse_below("batch.micro_rows", self.micro_rows, 1)
 
 
 @dataclass(frozen=True)
@@ -60,7 +73,11 @@ class Cadence:
 
 @dataclass(frozen=True)
 class Recipe:
-    """A whole run."""
+    """A whole run.
+
+    Raises:
+        ValueError: a number is none that it may be.
+    """
 
     name: str
     tokenizer: Path
@@ -91,6 +108,11 @@ class Recipe:
     """Rows that are measured at once."""
     n_holes: int = 48
     """Holes that are filled at each validation, in each order."""
+
+    def __post_init__(self) -> None:
+        for name in ("lora_rank", "early_stop", "seed", "threads", "validation_rows", "n_holes"):
+            _refuse_below(name, getattr(self, name), 0)
+        _refuse_below("validation_batch", self.validation_batch, 1)
 
     @property
     def shape(self) -> Shape:

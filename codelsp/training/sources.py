@@ -196,7 +196,13 @@ def _zip_files(path: Path) -> Iterator[Iterator[SourceFile]]:
 
 
 def _zip_reader(archive: zipfile.ZipFile, entry: zipfile.ZipInfo) -> Callable[[], bytes]:
-    return lambda: archive.read(entry)
+    def read() -> bytes:
+        try:
+            return archive.read(entry)
+        except (RuntimeError, NotImplementedError) as error:  # with a password, or a rare method
+            raise CorpusError(f"{entry.filename} cannot be read: {error}") from error
+
+    return read
 
 
 @contextmanager

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -16,7 +17,7 @@ import torch
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
 from codelsp.cli import main
-from codelsp.errors import TrainingError
+from codelsp.errors import CheckpointError, TrainingError
 from codelsp.training.checkpoint import checkpoints_in, read_state
 from codelsp.training.fine_tuning import FineTuning, tuning_recipe, write_best
 from codelsp.training.loop import Run
@@ -75,12 +76,12 @@ def test_a_fine_tuning_in_pieces_is_the_one_in_one_go_to_the_last_bit(
     plan = tuning(base, data, accumulation_steps=2)
     run_of(plan, tmp_path / "whole").train()
     for _ in range(30):
-        run = run_of(replace(plan), tmp_path / "pieces", name="whole")
+        run = run_of(plan, tmp_path / "pieces" / "whole")
         if run.train(Limits(steps=3)).step == steps_of(tmp_path / "whole")[-1]["step"]:
             break
 
-    assert steps_of(tmp_path / "pieces") == steps_of(tmp_path / "whole")
-    last = [checkpoints_in(tmp_path / name)[-1] for name in ("whole", "pieces")]
+    assert steps_of(tmp_path / "pieces" / "whole") == steps_of(tmp_path / "whole")
+    last = [checkpoints_in(tmp_path / name)[-1] for name in ("whole", "pieces/whole")]
     assert len({(path / "model.safetensors").read_bytes() for path in last}) == 1
     states = [replace(read_state(path), seconds=0, recipe={}) for path in last]
     assert states[0] == states[1]
@@ -222,3 +223,42 @@ def test_a_missing_wandb_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 
     with pytest.raises(TrainingError, match="pip install wandb"):
         WeightsAndBiases(tmp_path, "p", {})
+
+
+def test_a_run_of_so_many_steps_takes_so_many(base: Path, data: Path, tmp_path: Path) -> None:
+    run_of(tuning(base, data, steps=3, evaluation_steps=100), tmp_path / "run").train()
+
+    assert len(steps_of(tmp_path / "run")) == 3
+
+
+def test_a_tuning_that_cannot_go_on_there_leaves_the_recipe_that_is_there(
+    base: Path, data: Path, tmp_path: Path
+) -> None:
+    run_of(tuning(base, data, steps=2), tmp_path / "run").train()
+    before = (tmp_path / "run" / "recipe.toml").read_text()
+
+    with pytest.raises(CheckpointError, match="makes another run"):
+        tuning_recipe(tuning(base, data, steps=2, batch_size=2), tmp_path / "run")
+
+    assert (tmp_path / "run" / "recipe.toml").read_text() == before
+
+
+def test_what_a_recipe_says_cannot_be_said_besides(
+    base: Path, data: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    recipe = tuning_recipe(tuning(base, data), tmp_path / "run")
+
+    assert main(["train", "--recipe", str(recipe), "-o", str(tmp_path), "--lr", "0.5"]) == 2
+    assert "--lr" in capsys.readouterr().err
+
+
+def test_a_base_with_another_tokenizer_is_refused(base: Path, data: Path, tmp_path: Path) -> None:
+    other = shutil.copytree(base, tmp_path / "other")
+    tokenizer = json.loads((data / "tokenizer.json").read_text())
+    vocabulary = tokenizer["model"]["vocab"]
+    one, two = list(vocabulary)[100:102]
+    vocabulary[one], vocabulary[two] = vocabulary[two], vocabulary[one]
+    (other / "tokenizer.json").write_text(json.dumps(tokenizer))
+
+    with pytest.raises(TrainingError, match="made with another tokenizer: of its tokens"):
+        run_of(tuning(other, data), tmp_path / "run").train()

@@ -136,5 +136,5 @@ def test_the_rate_warms_up_stays_and_decays(done: float, factor: float) -> None:
 def test_a_schedule_by_wall_clock_counts_seconds() -> None:
     schedule = Schedule(total=60, warmup=1, decay=30, unit="seconds")
 
-    assert schedule.is_over(schedule.done(tokens=5, seconds=61))
-    assert not schedule.is_over(schedule.done(tokens=500, seconds=59))
+    assert schedule.is_over(schedule.done(tokens=5, seconds=61, steps=1))
+    assert not schedule.is_over(schedule.done(tokens=500, seconds=59, steps=90))

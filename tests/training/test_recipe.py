@@ -53,8 +53,27 @@ def test_a_model_to_go_on_from_is_a_folder_beside_the_recipe_or_a_name(tmp_path:
         (GOOD.replace('name = "a"', 'name = "a"\nsise = "S"'), "sise"),
         (GOOD.replace("decay = 4e6", ""), "decay"),
         (GOOD.replace("[schedule]", "[schedule"), "cannot be read"),
+        (
+            GOOD.replace("[schedule]", '[schedule]\nunit = "epochs"'),
+            "none of tokens, seconds",
+        ),
+        (GOOD.replace("[schedule]", '[schedule]\ncurve = "foo"'), "none of linear, cosine"),
+        (GOOD.replace("decay = 4e6", 'decay = "long"'), "'long', and not a number"),
+        (GOOD + "\n[batch]\ntokens = 0\n", "batch.tokens is 0"),
+        (GOOD + "\n[batch]\nmicro_rows = 1.5\n", "batch.micro_rows is 1.5"),
+        (GOOD.replace('name = "a"', 'name = "a"\nthreads = -3'), "threads is -3"),
     ],
-    ids=["unknown key", "missing key", "no TOML"],
+    ids=[
+        "unknown key",
+        "missing key",
+        "no TOML",
+        "unit",
+        "curve",
+        "length",
+        "no token",
+        "part of a row",
+        "threads",
+    ],
 )
 def test_a_wrong_recipe_is_refused_with_the_reason(tmp_path: Path, text: str, message: str) -> None:
     (tmp_path / "recipe.toml").write_text(text)

@@ -45,6 +45,20 @@ def test_a_folder_an_archive_and_a_zip_hold_the_same_files(tmp_path: Path) -> No
     assert source_at(str(archive)).name == "shapes-1.0"
 
 
+def test_a_zip_with_a_password_is_said_to_be_unreadable(tmp_path: Path) -> None:
+    file = tmp_path / "shapes.zip"
+    with zipfile.ZipFile(file, "w") as packed:
+        packed.writestr("shapes.py", MODULE)
+    raw = bytearray(file.read_bytes())
+    # The flag of encryption, in the entry's own head and in the directory at the end.
+    raw[6] |= 1
+    raw[raw.index(b"PK\x01\x02") + 8] |= 1
+    file.write_bytes(raw)
+
+    with pytest.raises(CorpusError, match=r"shapes\.py cannot be read: .*encrypted"):
+        contents(source_at(str(file)))
+
+
 @pytest.mark.parametrize("kept", [100, 400])
 def test_a_cut_archive_is_said_to_be_damaged(tmp_path: Path, kept: int) -> None:
     archive = tar_of(write_tree(tmp_path / "shapes", FILES), tmp_path / "shapes.tar.gz")
