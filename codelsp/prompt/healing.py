@@ -24,7 +24,8 @@ _MAX_LINE = 200
 _LETTERS = re.compile(r"[^\W\d_]+\Z")
 _PUNCTUATION = re.compile(r" ?[^\w\s]+\Z")
 _LAST_HUMP = re.compile(r"[A-Z][a-z]*\Z")
-_LONE_SURROGATE = re.compile("[\ud800-\udfff]")
+_UNSAYABLE = re.compile("[\x00\ud800-\udfff]")
+"""What no grammar can ask an engine to write."""
 
 
 def healed_end(prefix: str) -> str:
@@ -36,7 +37,7 @@ def healed_end(prefix: str) -> str:
     if not line:
         return ""
     healed = _word_end(line) or _punctuation_end(line) or _space_end(line)
-    return "" if _LONE_SURROGATE.search(healed) else healed
+    return "" if _UNSAYABLE.search(healed) else healed
 
 
 def line_so_far(prefix: str) -> str:
@@ -47,7 +48,7 @@ def line_so_far(prefix: str) -> str:
     """
     line = _last_line(prefix)
     text = line.lstrip(" \t")
-    if not text or len(text) > _MAX_LINE:
+    if not text or len(text) > _MAX_LINE or "\0" in text:
         return ""
     return line[len(line) - len(text) - 1 :] if len(text) < len(line) else line
 

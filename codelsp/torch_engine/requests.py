@@ -77,8 +77,15 @@ def completion(body: Mapping[str, Any], facts: ModelFacts) -> Asked:
         RequestError: it cannot be served.
     """
     fields = Fields(body)
-    prompt = _prompt(fields.any("prompt", ""), facts)
-    return _llama(fields, facts, prompt, healable=_healable(body.get("prompt")))
+    prompt = fields.any("prompt")
+    if prompt is None:
+        raise RequestError("`prompt` is missing: a text, a list of token ids, or both in one list.")
+    if isinstance(prompt, list) and len(prompt) > 1 and all(isinstance(p, str) for p in prompt):
+        raise RequestError(
+            "Several texts are several prompts: ask for them one at a time, or all at"
+            " /v1/completions."
+        )
+    return _llama(fields, facts, _prompt(prompt, facts), healable=_healable(prompt))
 
 
 def infill(body: Mapping[str, Any], facts: ModelFacts) -> Asked:
@@ -409,6 +416,8 @@ def _session(fields: Fields, plan: GenerationPlan) -> str:
 def _warnings(fields: Fields) -> tuple[str, ...]:
     unknown = fields.unknown()
     warnings = [f"`{name}` is not known here and has no effect" for name in unknown]
+    if fields.any("echo") and fields.any("logprobs") not in (None, False):
+        warnings.append("`logprobs` tells of what is written, not of the prompt that is echoed")
     samplers = fields.any("samplers", [])
     if isinstance(samplers, list):
         warnings += [

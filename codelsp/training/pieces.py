@@ -17,7 +17,7 @@ import numpy as np
 import torch
 from safetensors.torch import load, load_file, save
 
-from codelsp.errors import CheckpointError
+from codelsp.errors import CheckpointError, TrainingError
 from codelsp.training.tensor_files import write_tensors
 
 if TYPE_CHECKING:
@@ -32,7 +32,15 @@ PIECE_BYTES = 15 * 2**20
 
 
 def pack(model: Path, output: Path, piece_bytes: int = PIECE_BYTES) -> list[Path]:
-    """Write the Hugging Face folder ``model`` in pieces to ``output``; return their paths."""
+    """Write the Hugging Face folder ``model`` in pieces to ``output``; return their paths.
+
+    Raises:
+        TrainingError: it is no such folder, or a piece would hold nothing.
+    """
+    if piece_bytes < 1:
+        raise TrainingError("a piece must hold something: --piece-mb above 0")
+    if not (model / "model.safetensors").is_file():
+        raise TrainingError(f"{model} is no folder with model.safetensors")
     content = _packed(model)
     output.mkdir(parents=True, exist_ok=True)
     pieces = [content[at : at + piece_bytes] for at in range(0, len(content), piece_bytes)]

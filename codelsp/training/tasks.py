@@ -111,6 +111,10 @@ def _prepared(plan: TaskPlan) -> dict[Side, RowsDescription]:
         else:
             for kind in ("ids", "json"):
                 (plan.output / f"{side}.{kind}").unlink(missing_ok=True)
+    if "train" in made and not made["train"].n_rows:
+        raise TrainingError(
+            f"no task fits into {plan.context} tokens with its answer: give a larger --context"
+        )
     if "train" not in made:
         names = ", ".join(sorted({task.repository for task in tasks})) or "no task at all"
         raise TrainingError(

@@ -35,6 +35,7 @@ from codelsp.prompt.healing import healed_end
         pytest.param("x\r", "", id="CR as well"),
         pytest.param("", "", id="an empty prefix"),
         pytest.param("größ", "größ", id="letters beyond ASCII"),
+        pytest.param("\0fo", "", id="nor can a null character"),
         pytest.param("\ud800fo", "", id="a lone surrogate cannot be written again"),
     ],
 )

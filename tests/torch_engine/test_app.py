@@ -296,6 +296,26 @@ def test_a_body_of_100_mb_is_refused_before_it_is_read(server: Server) -> None:
     assert ask(server, "/health")[0] == 200
 
 
+def test_an_echo_says_that_its_log_probabilities_are_not_told(server: Server) -> None:
+    body = {"prompt": "def f", "max_tokens": 1, "echo": True, "logprobs": 1}
+
+    status, answer = ask(server, "/v1/completions", body)
+
+    assert status == 200
+    assert "the prompt that is echoed" in answer["warnings"][0]
+
+
+@pytest.mark.parametrize(
+    ("body", "words"),
+    [({}, "`prompt` is missing"), ({"prompt": ["a", "b"]}, "Several texts are several prompts")],
+)
+def test_what_is_no_prompt_is_refused(server: Server, body: dict[str, Any], words: str) -> None:
+    status, answer = ask(server, "/completion", body)
+
+    assert status == 400
+    assert words in answer["error"]["message"]
+
+
 def test_no_tokens_to_write_and_an_empty_prompt_are_served(server: Server) -> None:
     for body in ({"prompt": "", "n_predict": 0}, {"prompt": [], "n_predict": 1}):
         status, answer = ask(server, "/completion", body)

@@ -8,7 +8,7 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
-from codelsp.errors import CheckpointError
+from codelsp.errors import CheckpointError, TrainingError
 from codelsp.training.model import SHAPES, load_model, new_model
 from codelsp.training.pieces import pack, unpack
 
@@ -55,3 +55,10 @@ def test_a_missing_or_damaged_piece_is_named(model: Path, tmp_path: Path, damage
 
     with pytest.raises(CheckpointError, match=r"model-00\.piece is"):
         unpack(tmp_path / "pieces", tmp_path / "out")
+
+
+def test_what_cannot_be_packed_is_told(model: Path, tmp_path: Path) -> None:
+    with pytest.raises(TrainingError, match="must hold something"):
+        pack(model, tmp_path / "pieces", piece_bytes=0)
+    with pytest.raises(TrainingError, match="no folder with model"):
+        pack(model / "model.safetensors", tmp_path / "pieces")

@@ -108,6 +108,14 @@ def test_a_prompt_too_long_loses_its_beginning_and_a_completion_too_long_its_tas
     assert "last = 2" in text
 
 
+def test_a_context_that_no_task_fits_into_is_told(tmp_path: Path, tokenizer_file: Path) -> None:
+    file = tmp_path / "long.jsonl"
+    file.write_text(json.dumps({"prompt": "a", "canonical_solution": "y = 2\n" * 200}) + "\n")
+
+    with pytest.raises(TrainingError, match="no task fits into 64 tokens"):
+        prepare_tasks(TaskPlan((file,), tokenizer_file, tmp_path / "rows", 64, 0.0))
+
+
 @pytest.mark.parametrize("line", ['{"prompt": "a"}', "no json", "[1]"])
 def test_a_line_that_is_no_task_is_named(tmp_path: Path, line: str) -> None:
     file = tmp_path / "tasks.jsonl"
