@@ -270,8 +270,9 @@ def test_training_goes_on_from_any_model_of_hugging_face(recipe: Recipe, tmp_pat
 def test_training_goes_on_from_a_gguf_file_alone(recipe: Recipe, tmp_path: Path) -> None:
     model = tmp_path / "model"
     model.mkdir()
-    for name in (f"{DEFAULT_MODEL}-q8_0.gguf", "tokenizer.json"):
-        shutil.copyfile(embedded_dir() / DEFAULT_MODEL / name, model / name)
+    name = f"{DEFAULT_MODEL}-q8_0.gguf"
+    shutil.copyfile(embedded_dir() / DEFAULT_MODEL / name, model / name)
+    shutil.copyfile(recipe.tokenizer, model / "tokenizer.json")  # as if it were the model's
 
     tuned = Run(replace(recipe, start_from=str(model)), tmp_path / "run")
 
