@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from codelsp.errors import EngineLoadingError, EngineUnavailableError
 from codelsp.evaluation.figures import usable_cores
+from codelsp.model_store.keep import sha256_of
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -83,14 +84,11 @@ async def opened(settings: Settings, *, spare_cores: int = 0) -> AsyncIterator[J
 
 def model_sha256(path: Path) -> str:
     """Return the SHA-256 of a model's file, or of what tells its folder from another's."""
-    is_folder = path.is_dir()
-    files = [file for name in _TELLING for file in sorted(path.glob(name))] if is_folder else [path]
-    digest = hashlib.sha256()
-    for file in files:
-        with file.open("rb") as stream:
-            while piece := stream.read(1 << 20):
-                digest.update(piece)
-    return digest.hexdigest()
+    if not path.is_dir():
+        return sha256_of(path)
+    files = [file for name in _TELLING for file in sorted(path.glob(name))]
+    sums = "".join(f"{sha256_of(file)}  {file.name}\n" for file in files)
+    return hashlib.sha256(sums.encode()).hexdigest()
 
 
 @contextlib.asynccontextmanager

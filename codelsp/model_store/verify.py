@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from typing import TYPE_CHECKING
 
 from codelsp.errors import ModelFileError
@@ -11,6 +10,7 @@ from codelsp.model_store.keep import sha256_of
 from codelsp.model_store.model import Model, ModelKind
 from codelsp.model_store.places import read_manifest, store_dir
 from codelsp.model_store.resolve import resolve_model
+from codelsp.model_store.tensor_head import read_tensor_head
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -45,25 +45,15 @@ def _checked_head(model: Model) -> Iterator[str]:
 
 
 def _checked_folder(folder: Path) -> Iterator[str]:
-    """Yield what was checked of a folder as transformers saves it.
-
-    Each file of safetensors says in its head how long it is (the format's own README).
-    """
+    """Yield what was checked of a folder as transformers saves it."""
     for name in ("config.json", "tokenizer.json"):
         if not (folder / name).is_file():
             raise ModelFileError(f"{folder} has no {name}; get the model again.")
     for file in sorted(folder.glob("*.safetensors")):
-        size = file.stat().st_size
-        try:
-            with file.open("rb") as stream:
-                n_head = int.from_bytes(stream.read(8), "little")
-                head = json.loads(stream.read(min(n_head, size)))
-            ends = [each["data_offsets"][1] for name, each in head.items() if name[:2] != "__"]
-        except (ValueError, TypeError, KeyError, IndexError, AttributeError):
-            raise ModelFileError(f"{file} is damaged; get the model again.") from None
-        if 8 + n_head + max(ends, default=0) != size:
+        head = read_tensor_head(file)
+        if head.file_bytes != file.stat().st_size:
             raise ModelFileError(f"{file} is truncated, or longer than it says; get it again.")
-        yield f"{file.name} is whole: {len(ends)} tensors"
+        yield f"{file.name} is whole: {len(head.shapes)} tensors"
 
 
 def _checked_hashes(model: Model) -> Iterator[str]:

@@ -172,8 +172,8 @@ class Journey:
         on_text: Callable[[str], None],
     ) -> Generated:
         """Run one generation until it ends or its cut is known, telling ``on_text`` on the way."""
-        with trace.stage("generate"):
-            return await self._generate(request, context, trace, on_text)
+        (generated,) = await self.generate_all([request], context, trace, on_text)
+        return generated
 
     async def generate_all(
         self,
@@ -194,7 +194,7 @@ class Journey:
 
         numbers = range(len(requests))
         with trace.stage("generate"):
-            if self.model.batches:
+            if self.model.batches and len(requests) > 1:
                 return await _at_once([work(number) for number in numbers])
             return tuple([await work(number) for number in numbers])
 

@@ -14,6 +14,7 @@ import torch
 
 from codelsp.errors import EngineUnavailableError, ModelFileError
 from codelsp.model_store.model import PICKLES
+from codelsp.model_store.tensor_head import read_tensor_head
 from codelsp.torch_engine.agreement import LEAST_AGREEMENT, Measured, agreement
 from codelsp.torch_engine.cuda_graphs import GraphedRunner
 from codelsp.torch_engine.decoder import Decoder, DecoderPlan
@@ -290,13 +291,7 @@ def n_weights_of(folder: Path) -> int:
 
     total = 0
     for file in sorted(folder.glob("*.safetensors")):
-        with file.open("rb") as opened:
-            length = int.from_bytes(opened.read(8), "little")
-            try:
-                header = json.loads(opened.read(length))
-            except ValueError:
-                raise ModelFileError(f"{file} is damaged; get the model again.") from None
-        total += sum(prod(e["shape"]) for name, e in header.items() if name != "__metadata__")
+        total += sum(map(prod, read_tensor_head(file).shapes.values()))
     if total == 0:  # Pickles, which were allowed.
         files = (path for path in folder.iterdir() if path.suffix in PICKLES)
         total = sum(path.stat().st_size for path in files) // 2

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import hashlib
 import re
 import subprocess
 import sys
@@ -10,7 +11,6 @@ from typing import TYPE_CHECKING
 import pytest
 
 from codelsp.errors import BenchmarkError
-from codelsp.evaluation import recipe as room
 from codelsp.evaluation.recipe import PinnedPackage, fetch, read_recipe, wheel_of
 
 if TYPE_CHECKING:
@@ -30,7 +30,7 @@ PACKAGE = PinnedPackage(
 
 @pytest.fixture
 def package() -> PinnedPackage:
-    return replace(PACKAGE, sha256=room._digest(CONTENT))
+    return replace(PACKAGE, sha256=hashlib.sha256(CONTENT).hexdigest())
 
 
 def _pip(content: bytes) -> Callable[..., subprocess.CompletedProcess[str]]:
