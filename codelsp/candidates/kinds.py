@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
 _STEP = "stay_in_kind"
 _QUOTE = re.compile(r"[\"'`]")
+_BLANK = re.compile(r"(?m)^[ \t]+$")
 _DOC_QUOTES = ('"""', "'''")
 
 
@@ -135,7 +136,7 @@ def trim_end(candidate: Candidate, context: CompletionContext) -> Candidate:
     """Take white space off the end, and off blank lines within."""
     text = candidate.text
     if "\n" in text and context.text_kind is not TextKind.STRING:
-        text = re.sub(r"(?m)^[ \t]+$", "", text) if is_blank_line(context) else _trimmed_below(text)
+        text = _BLANK.sub("", text) if is_blank_line(context) else _trimmed_below(text)
     if not after_on_line(candidate, context).strip() or "\n" in text[len(text.rstrip()) :]:
         text = text.rstrip()
     if text == candidate.text:
@@ -145,4 +146,4 @@ def trim_end(candidate: Candidate, context: CompletionContext) -> Candidate:
 
 def _trimmed_below(text: str) -> str:
     first, _, more = text.partition("\n")
-    return first + "\n" + re.sub(r"(?m)^[ \t]+$", "", more)
+    return first + "\n" + _BLANK.sub("", more)

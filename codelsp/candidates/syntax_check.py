@@ -38,6 +38,7 @@ _MOST_REPAIRS = 3
 _TOO_MANY = 1_000_000
 _UNCHECKED_STYLES = frozenset(("prose", "tags"))
 _HEADER = re.compile(r".*[^:\s]:[ \t]*(?:#[^\n]*)?")
+_NEXT_LINE = re.compile(r"(?:[ \t]*(?:\r\n|\n|\r))+([ \t]*)(?=\S)")
 
 
 def check_syntax(candidate: Candidate, context: CompletionContext) -> Candidate:
@@ -131,7 +132,7 @@ class _Trial:
     def _has_body(self, header: str) -> bool:
         """Whether the lines below are already deeper than ``header``."""
         text, start = self._context.query.document.text, line_end(self._context)
-        below = re.compile(r"(?:[ \t]*(?:\r\n|\n|\r))+([ \t]*)(?=\S)").match(text, start)
+        below = _NEXT_LINE.match(text, start)
         return below is not None and len(below.group(1)) > len(indentation(header))
 
 

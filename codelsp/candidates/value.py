@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from codelsp.context.completion_context import CompletionContext
 
 _CLOSERS = re.compile(r"[\s)\]}>\"'`;,:]*")
+_LONG_WORD = re.compile(r"[\w+/-]{12}")
 _LEAST_CLOSERS = 3
 _LEAST_CHARS = 2
 _WINDOW_CHARS = 20_000
@@ -63,7 +64,7 @@ def drop_secrets(candidate: Candidate, context: CompletionContext) -> Candidate:
     What the user's own document says near the cursor may be said again.
     """
     text = candidate.text
-    if "@" not in text and "BEGIN" not in text and not re.search(r"[\w+/-]{12}", text):
+    if "@" not in text and "BEGIN" not in text and not _LONG_WORD.search(text):
         return candidate
     whole = before_on_line(candidate, context)[-200:] + text
     n_before = len(whole) - len(text)

@@ -1,8 +1,9 @@
 """Where a document's import statements stand, found once for as long as the text above is the same.
 
 A keystroke asks for them twice, and finding them takes a look at every statement of the document.
-So what was found is kept with the text it was found in.  A syntax error typed further down, which
-may hide every statement from the parser for a while, does not take the imports away either.
+So what was found is kept with the text it was found in, and added to as the cursor moves down.  A
+syntax error typed further down, which may hide every statement from the parser for a while, does
+not take the imports away either.
 """
 
 from __future__ import annotations
@@ -30,12 +31,23 @@ _found: OrderedDict[str, _Found] = OrderedDict()
 
 def imports_before(tree: SyntaxTree, offset: int) -> Spans:
     """Return the spans of the import statements that end before ``offset``."""
-    document = tree.document
-    found = _found.get(document.uri)
-    if found is None or len(found.head) != offset or not document.text.startswith(found.head):
-        spans = tuple(span for span in tree.import_spans() if span[1] <= offset)
-        found = _found[document.uri] = _Found(document.text[:offset], spans)
-    _found.move_to_end(document.uri)
+    text = tree.document.text
+    found = _found.get(tree.document.uri)
+    if found is None or len(found.head) != offset or not text.startswith(found.head):
+        found = _found[tree.document.uri] = _Found(text[:offset], _looked_up(tree, offset, found))
+    _found.move_to_end(tree.document.uri)
     if len(_found) > _MAX_DOCUMENTS:
         _found.popitem(last=False)
     return found.spans
+
+
+def _looked_up(tree: SyntaxTree, offset: int, found: _Found | None) -> Spans:
+    """Return the spans, looking no further up than where the text is not known yet."""
+    known: Spans = ()
+    after = 0
+    if found is not None and tree.document.text.startswith(found.head[:offset]):
+        known, after = found.spans, len(found.head)
+    if offset < after:
+        return tuple(span for span in known if span[1] <= offset)
+    new = (span for span in tree.import_spans(after) if after < span[1] <= offset)
+    return (*known, *new)

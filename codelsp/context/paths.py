@@ -10,6 +10,7 @@ import re
 from functools import lru_cache
 from urllib.parse import unquote, urlsplit
 
+_DRIVE_PATH = re.compile(r"\A[A-Za-z]:[\\/]")
 _DRIVE = re.compile(r"\A/([A-Za-z]):(?=/|\Z)")
 
 
@@ -62,7 +63,7 @@ def workspace_name(root: str) -> str:
 
 def _split(uri: str) -> tuple[str, str, str] | None:
     """Return scheme, host and decoded path; None if ``uri`` is a plain path."""
-    if re.match(r"\A[A-Za-z]:[\\/]", uri) or uri.startswith(("/", "\\")):
+    if _DRIVE_PATH.match(uri) or uri.startswith(("/", "\\")):
         return None
     try:
         parts = urlsplit(uri)

@@ -30,7 +30,7 @@ Point2 = tuple[int, int]
 BYTES = 2
 """Bytes that the parser sees of one code point."""
 
-_PIECE_CHARS = 2048
+_PIECE_CHARS = 512
 _NOT_PLAIN = re.compile("[\ud800-\udfff\U00010000-\U0010ffff]")
 _LONE_RETURN = re.compile("\r(?!\n)")
 

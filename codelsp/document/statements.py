@@ -91,24 +91,29 @@ def _end_with_separator(text: str, node: Node) -> int:
     return end + 1 if is_followed else end
 
 
-def import_spans(source: Source) -> tuple[tuple[int, int], ...]:
-    """Return where the imports stand: on the top level, or in blocks there (``try``, ``#if``)."""
+def import_spans(source: Source, after: int = 0) -> tuple[tuple[int, int], ...]:
+    """Return where the imports stand: on the top level, or in blocks there (``try``, ``#if``).
+
+    Those whose nodes end at ``after`` or before are left out; ends are exclusive.
+    """
     return tuple(
         (start_of(node), last_solid(source.text, end_of(node), start_of(node)))
-        for node in _imports_in(source, source.root, _IMPORT_DEPTH)
+        for node in _imports_in(source, source.root, after, _IMPORT_DEPTH)
     )
 
 
-def _imports_in(source: Source, node: Node, depth: int) -> Iterator[Node]:
+def _imports_in(source: Source, node: Node, after: int, depth: int) -> Iterator[Node]:
     types = source.types
     without = types.functions | (types.classes - types.namespaces)
     for child in node.named_children:
+        if end_of(child) <= after:
+            continue
         if _is_import(source, child):
             yield child
         elif depth and child.child_count and child.type not in without:
             holder = child if child.type in types.containers else body_of(source, child)
             if holder is not None:
-                yield from _imports_in(source, holder, depth - 1)
+                yield from _imports_in(source, holder, after, depth - 1)
 
 
 def _is_import(source: Source, node: Node) -> bool:

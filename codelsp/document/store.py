@@ -118,6 +118,16 @@ class DocumentStore:
             self._renew_tree(entry)
         return entry.tree
 
+    def keep_up(self, uri: str, offset: int) -> None:
+        """Parse while nobody waits what the next ``tree`` would have to; ``offset`` is the cursor.
+
+        Nothing happens for a document that is not open.
+        """
+        entry = self._open.get(uri)
+        tree = None if entry is None else self.tree(entry.snapshot)
+        if entry is not None and tree is not None:
+            entry.tree = tree.refreshed(min(offset, len(entry.snapshot.text)))
+
     def touch(self, uri: str) -> None:
         """Make a document the most recent one: it was edited, or has the focus."""
         if uri in self._open:

@@ -32,7 +32,9 @@ __all__ = ["Docstring", "Function", "Parameter", "Scope", "SyntaxTree", "TextKin
 _WHOLE_BUDGET_MS = 1_000
 _EDIT_BUDGET_MS = 150
 _RENEWAL_EDITS = 64
-"""Edits after which a long document is parsed whole again, once the code around is sound."""
+"""Edits after which a long document should be parsed whole again, when nobody waits for it."""
+_MOST_EDITS = 256
+"""Edits after which it is, wait who may, once the code around is sound."""
 _MAX_EDITS = 1_000
 """Edits after which it is, be the code sound or not."""
 
@@ -82,14 +84,14 @@ class SyntaxTree:
         """Return every function of the document that has a name, in order of appearance."""
         return functions.functions_in(self._around(0, len(self.document.text)))
 
-    def import_spans(self) -> tuple[tuple[int, int], ...]:
-        """Return the spans of the import statements, in order; ends are exclusive."""
-        spans = set(statements.import_spans(self._source(self._whole)))
+    def import_spans(self, after: int = 0) -> tuple[tuple[int, int], ...]:
+        """Return the spans of the import statements that end beyond ``after``, in order."""
+        spans = set(statements.import_spans(self._source(self._whole), after))
         if self._edits_since and self._focus is not None:
             # What the focus leaves out has not changed, so the older parse is right about it.
             gaps = self._focus.gaps
             spans = {span for span in spans if any(a <= span[0] < b for a, b in gaps.spans)}
-            spans.update(statements.import_spans(self._source(self._focus.tree)))
+            spans.update(statements.import_spans(self._source(self._focus.tree), after))
         return tuple(sorted(spans))
 
     def is_empty_block_start(self, offset: int) -> bool:
@@ -157,11 +159,27 @@ class SyntaxTree:
     def after(self, document: DocumentSnapshot, edits: Sequence[Edit]) -> SyntaxTree | None:
         """Return the tree of ``document``, which ``edits`` have made of this tree's document."""
         since = self._edits_since + len(edits)
-        # A whole parse of broken code is one large error, of which a focus can leave nothing out.
-        is_sound = self._focus is None or not self._focus.tree.root_node.has_error
-        if since > (_RENEWAL_EDITS if is_sound else _MAX_EDITS):
+        if since > (_MOST_EDITS if self._is_sound else _MAX_EDITS):
             return _parsed(document, self.language, _WHOLE_BUDGET_MS, tell(self._whole, edits))
         return self._after(document, edits, _WHOLE_BUDGET_MS)
+
+    def refreshed(self, offset: int) -> SyntaxTree:
+        """Return the tree of the same document, as fast as can be for questions about ``offset``.
+
+        It is parsed whole again, if that is due, and the code around ``offset`` is looked at.
+        """
+        tree: SyntaxTree | None = self
+        if self._edits_since > _RENEWAL_EDITS and self._is_sound:
+            tree = _parsed(self.document, self.language, _WHOLE_BUDGET_MS, self._whole)
+        tree = tree or self
+        if tree._is_long:  # noqa: SLF001  # its own
+            tree._aim(offset, offset)  # noqa: SLF001
+        return tree
+
+    @property
+    def _is_sound(self) -> bool:
+        # A whole parse of broken code is one large error, of which a focus can leave nothing out.
+        return self._focus is None or not self._focus.tree.root_node.has_error
 
     def _after(
         self, document: DocumentSnapshot, edits: Sequence[Edit], budget_ms: float

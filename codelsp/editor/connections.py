@@ -76,11 +76,40 @@ def stop_signals(loop: asyncio.AbstractEventLoop, task: asyncio.Future[None]) ->
 async def _bodies_of_pipe(pipe: FdPipe, opening: Opening) -> AsyncIterator[bytes]:
     for body in opening.pending:
         yield body
-    loop = asyncio.get_running_loop()
     chunks: asyncio.Queue[bytes] = asyncio.Queue()
+    if not _read_when_ready(pipe, chunks):
+        _read_in_a_thread(pipe, chunks)
+    while data := await chunks.get():
+        for body in opening.parser.feed(data):
+            yield body
+
+
+def _read_when_ready(pipe: FdPipe, chunks: asyncio.Queue[bytes]) -> bool:
+    """Let the loop read ``pipe`` when it says so; return False where a loop cannot do that.
+
+    A thread would hand every message over, which costs a keystroke half a millisecond.
+    """
+    loop = asyncio.get_running_loop()
 
     def read() -> None:
-        # A thread of its own: reading blocks, and pipes of Windows know no other way.
+        data = pipe.read()
+        if not data:
+            loop.remove_reader(pipe.read_fd)
+        chunks.put_nowait(data)
+
+    try:
+        loop.add_reader(pipe.read_fd, read)
+    except (NotImplementedError, OSError, ValueError):
+        # Windows' loop watches sockets alone, and epoll neither files nor /dev/null.
+        return False
+    return True
+
+
+def _read_in_a_thread(pipe: FdPipe, chunks: asyncio.Queue[bytes]) -> None:
+    """Let a thread wait for ``pipe``, which blocks whoever reads it."""
+    loop = asyncio.get_running_loop()
+
+    def read() -> None:
         data = b"-"
         while data:
             data = pipe.read()
@@ -88,9 +117,6 @@ async def _bodies_of_pipe(pipe: FdPipe, opening: Opening) -> AsyncIterator[bytes
                 loop.call_soon_threadsafe(chunks.put_nowait, data)
 
     threading.Thread(target=read, name="stdin", daemon=True).start()
-    while data := await chunks.get():
-        for body in opening.parser.feed(data):
-            yield body
 
 
 async def _cancel_when_gone(process_id: int | None, task: asyncio.Future[None]) -> None:

@@ -8,9 +8,11 @@ message may change it.
 
 from __future__ import annotations
 
+import asyncio
 import inspect
 import json
 import logging
+from functools import partial
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from lsprotocol import types
@@ -140,7 +142,16 @@ async def _answered(
     if answer.is_superseded or not session.is_current(answer.document or query.document):
         return None
     ls.count_offer(answer, query.document.language_id)
+    _once_sent(partial(session.completer.keep_up, query.document.uri, query.offset))
     return pack(answer, query, session)
+
+
+def _once_sent(work: Callable[[], None]) -> None:
+    """Do ``work`` once the answer that is about to be returned has been written."""
+    loop = asyncio.get_running_loop()
+    # The answer is written by what is called when the handler's task ends: after the outer one of
+    # these calls, and before the inner one.
+    loop.call_soon(loop.call_soon, work)
 
 
 def _guarded(handler: Handler, fallback: object) -> Handler:

@@ -42,7 +42,7 @@ class FdPipe:
     """Standard input and output as plain descriptors; no buffer for a thread to hold at exit."""
 
     def __init__(self, read_fd: int, write_fd: int) -> None:
-        self._read_fd = read_fd
+        self.read_fd = read_fd
         self._write_fd = write_fd
         self.on_broken: Callable[[], None] = ignore
         """Called when the editor no longer reads."""
@@ -50,7 +50,7 @@ class FdPipe:
     def read(self) -> bytes:
         """Wait for some bytes; none mean the end."""
         try:
-            return os.read(self._read_fd, _CHUNK_BYTES)
+            return os.read(self.read_fd, _CHUNK_BYTES)
         except OSError:
             return b""
 

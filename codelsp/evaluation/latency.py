@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 _SETTINGS = {"max_tokens": TOKENS, "max_line_tokens": TOKENS, "threshold": 0.0}
 _URI = "file:///bench/document.py"
 _LARGE_LINES = 10_000
-_LARGE_FILES = ("argparse.py", "statistics.py", "_pydecimal.py", "typing.py", "inspect.py")
+_LARGE_FILES = ("argparse.py", "statistics.py", "typing.py", "inspect.py", "_pydecimal.py")
 _PLUGIN_LINES_BEFORE, _PLUGIN_LINES_AFTER = 256, 64
 _TYPE_THROUGH_EVERY = 8
 _JUMPS = 24
@@ -209,7 +209,7 @@ async def _type_through(editor: EditorSession, reply: Reply) -> list[float]:
 
 
 async def _replay_large(engine: BenchEngine, samples: Samples, n_keys: int) -> None:
-    transcript = _large_transcript().first(n_keys)
+    transcript = large_transcript().first(n_keys)
     async with _server(engine) as client:
         editor = EditorSession(client, _URI, transcript.text)
         await editor.begin(_SETTINGS)
@@ -218,13 +218,13 @@ async def _replay_large(engine: BenchEngine, samples: Samples, n_keys: int) -> N
             samples.large_file_answers.append(await editor.press(key.offset, key.text))
 
 
-def _large_transcript() -> Transcript:
+def large_transcript() -> Transcript:
     """Return the typing of functions in the middle of a file of 10,000 lines."""
     sources = [standard_library_text(name) for name in _LARGE_FILES]
     typed = typed_functions(_LARGE_FILES[0], sources[0], 6)
     before, after = "\n".join(sources[1:3]) + "\n", "\n" + "\n".join(sources[3:])
-    n_more = _LARGE_LINES - (before + typed.text + after).count("\n")
-    after += "\n".join((after * 4).split("\n")[: max(0, n_more)])
+    n_after = _LARGE_LINES - (before + typed.text).count("\n")
+    after = "\n".join(after.split("\n")[:n_after]) + "\n"
     keys = tuple(replace(key, offset=key.offset + len(before)) for key in typed.keys)
     return Transcript("a large file", before + typed.text + after, keys)
 

@@ -44,3 +44,14 @@ def test_brackets_left_open_below_do_not_hide_them() -> None:
 def test_many_documents_do_not_pile_up() -> None:
     for number in range(50):
         assert imports_before(tree_of(f"import m{number:02}\n", f"untitled:{number}"), 10)
+
+
+def test_moving_down_and_up_finds_the_same_as_looking_anew() -> None:
+    parts = ["import a\n", "try:\n    import b\nexcept ImportError:\n    b = None\n", "x = 1\n"]
+    text = "".join(parts * 6) + "import last\n"
+    ends = range(0, len(text), 7)
+    moved = tree_of(text, "untitled:moved.py")
+
+    for offset in [*ends, *reversed(ends)]:
+        anew = tree_of(text, f"untitled:anew{offset}.py")
+        assert imports_before(moved, offset) == imports_before(anew, offset)

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import logging
+from typing import Any
 
 import pytest
 
+from codelsp.document import parsing, syntax
 from codelsp.document import store as store_module
 from codelsp.document.edit import TextChange
 from codelsp.document.position import Position, PositionEncoding
 from codelsp.document.snapshot import DocumentSnapshot
 from codelsp.document.store import DocumentStore
-from codelsp.document.syntax import SyntaxTree, parse
+from codelsp.document.syntax import SyntaxTree, TextKind, parse
 from codelsp.errors import UnknownDocumentError
 
 UTF16 = PositionEncoding.UTF16
@@ -192,6 +194,52 @@ def test_a_tree_follows_edits_that_nobody_asked_about() -> None:
     for offset in range(len(tree.document.text)):
         assert tree.node_types_at(offset) == scratch.node_types_at(offset)
         assert tree.scopes_at(offset) == scratch.scopes_at(offset)
+
+
+def test_a_long_document_is_parsed_whole_again_while_nobody_waits(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    n_whole = 0
+    real = parsing.parse_text
+
+    def counted(*args: Any, **keywords: Any) -> Any:
+        nonlocal n_whole
+        n_whole += len(args) < 5  # without ranges to read
+        return real(*args, **keywords)
+
+    lines = [f"def f{number}(a):\n    return a\n\n\n" for number in range(2_000)]
+    store = DocumentStore()
+    store.open(snapshot(A, "".join(lines)))
+    store.tree(store.get(A))
+    monkeypatch.setattr(syntax, "parse_text", counted)
+    offset = store.get(A).text.index("return a", 30_000) + len("return a")
+    line = store.get(A).line_at(offset)
+    for number in range(100):
+        change(store, A, number + 2, insertion("b", line, len("    return a")))
+        tree = store.tree(store.get(A))
+        assert tree is not None
+        assert tree.text_kind_at(offset) is TextKind.CODE
+    assert n_whole == 0
+
+    store.keep_up(A, offset)
+
+    assert n_whole == 1
+    kept = store.tree(store.get(A))
+    assert kept is not None
+    assert kept.document is store.get(A)
+    assert [scope.name for scope in kept.scopes_at(offset)] == [f"f{line // 4}"]
+
+
+def test_keeping_up_parses_what_was_typed_and_passes_over_what_is_not_open() -> None:
+    store = store_of(A)
+    change(store, A, 2, insertion("y = 2\n"))
+
+    store.keep_up(A, 1_000_000)
+    store.keep_up(B, 0)
+
+    kept = store.tree(store.get(A))
+    assert kept is not None
+    assert kept.document is store.get(A)
 
 
 def test_a_tree_survives_a_change_of_the_whole_document() -> None:

@@ -5,8 +5,9 @@ from __future__ import annotations
 import asyncio
 import json
 import signal
+import subprocess
 import sys
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -88,6 +89,31 @@ async def test_exit_without_shutdown_is_a_failure(messages: list[str], tmp_path:
         client.notify("exit")
 
         assert await client.exit_code() == 1
+
+
+def test_messages_may_come_from_a_file(tmp_path: Path) -> None:
+    # epoll watches pipes, and no files.
+    messages: list[dict[str, Any]] = [
+        {"id": 1, "method": "initialize", "params": {"initializationOptions": {"enabled": False}}},
+        {"method": "initialized", "params": {}},
+        {"id": 2, "method": "shutdown"},
+        {"method": "exit"},
+    ]
+    bodies = [json.dumps({"jsonrpc": "2.0", **message}).encode() for message in messages]
+    recorded = tmp_path / "messages"
+    recorded.write_bytes(b"".join(b"Content-Length: %d\r\n\r\n%b" % (len(b), b) for b in bodies))
+
+    with recorded.open("rb") as file:
+        left = subprocess.run(
+            [sys.executable, "-m", "codelsp", "--stdio"],
+            stdin=file,
+            capture_output=True,
+            check=False,
+            timeout=60,
+        )
+
+    assert left.returncode == 0
+    assert b'"id":2,"result":null' in left.stdout.replace(b" ", b"")
 
 
 @pytest.mark.parametrize("is_initialized", [True, False])

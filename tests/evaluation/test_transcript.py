@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import pytest
 
+from codelsp.evaluation.latency import large_transcript
 from codelsp.evaluation.transcript import Transcript, standard_library_text, typed_functions
 
 SOURCE = '''"""Module."""
@@ -165,3 +166,10 @@ def test_functions_are_typed_in_this_language(name: str) -> None:
 
 def test_a_language_whose_functions_nobody_knows_has_no_keys() -> None:
     assert typed_functions("a.json", '{\n  "a": [\n    1\n  ]\n}\n', 3).keys == ()
+
+
+def test_the_bench_types_into_a_file_of_just_ten_thousand_lines() -> None:
+    transcript = large_transcript()
+
+    assert transcript.text.count("\n") == 10_000
+    assert transcript.text[: transcript.keys[0].offset].count("\n") > 4_000
