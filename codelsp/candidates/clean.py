@@ -8,6 +8,7 @@ Between ``plain_line_ends`` and ``document_line_ends`` every line ends with a li
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from codelsp.candidates.cut import cut_to_block, cut_to_line, cut_unfinished
@@ -21,6 +22,7 @@ from codelsp.candidates.residue import strip_residue
 from codelsp.candidates.suffix_fit import cut_stray_closer, fit_suffix
 from codelsp.candidates.syntax_check import check_syntax
 from codelsp.candidates.value import drop_secrets, drop_worthless
+from codelsp.context.once import once
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -57,7 +59,28 @@ STEPS: tuple[Step, ...] = (
 
 
 def clean(candidate: Candidate, context: CompletionContext) -> Candidate:
-    """Return ``candidate`` after every step, or as the step left it that dropped it."""
+    """Return ``candidate`` after every step, or as the step left it that dropped it.
+
+    A text is cleaned once in a context: how likely its tokens are is nothing to the steps.
+    """
+    # Numbers stand for the log-probabilities, and tell which are left where a step cuts the text.
+    numbers = tuple(map(float, range(len(candidate.log_probs))))
+    unweighed = replace(candidate, log_probs=numbers, sureness=())
+    known = _cleaned_in(context)
+    if unweighed not in known:
+        known[unweighed] = _cleaned(unweighed, context)
+    found = known[unweighed]
+    left = tuple(candidate.log_probs[int(number)] for number in found.log_probs)
+    return replace(found, log_probs=left, sureness=candidate.sureness)
+
+
+@once
+def _cleaned_in(_context: CompletionContext) -> dict[Candidate, Candidate]:
+    """Return what is known already of the texts of this context."""
+    return {}
+
+
+def _cleaned(candidate: Candidate, context: CompletionContext) -> Candidate:
     for step in STEPS:
         candidate = step(candidate, context)
         if candidate.is_dropped:

@@ -12,6 +12,7 @@ from enum import Enum
 from typing import TYPE_CHECKING, Any
 
 from codelsp.errors import CodelspError
+from codelsp.evaluation.figures import is_optimized
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -34,6 +35,10 @@ NEEDED = (
     "pathspec",
 )
 LLAMA_CPP = "xllamacpp"
+_BUILD_ADVICE = (
+    "Another starts and answers sooner: your system's or uv's, or pyenv's if built with "
+    "PYTHON_CONFIGURE_OPTS='--enable-optimizations --with-lto'."
+)
 EXTRAS = {"torch": "training, and models as safetensors", "transformers": "the same"}
 
 
@@ -70,8 +75,11 @@ def check_python() -> Iterator[Finding]:
     version = platform.python_version()
     if sys.version_info < OLDEST_PYTHON:
         yield Finding("Python", State.BROKEN, version, "codelsp needs Python 3.10 or newer.")
-    else:
+    elif is_optimized():
         yield Finding("Python", State.GOOD, f"{version} at {sys.executable}")
+    else:
+        text = f"{version} at {sys.executable}, built without optimizations"
+        yield Finding("Python", State.HINT, text, _BUILD_ADVICE)
     missing = [name for name in NEEDED if _version(name) is None]
     if missing:
         advice = "Install codelsp again: its packages are not all there."

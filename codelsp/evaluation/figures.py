@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import platform
+import sysconfig
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -66,7 +67,19 @@ def machine() -> str:
     return (
         f"{_processor()}, {usable_cores()} cores, {platform.system()} {platform.machine()},"
         f" Python {platform.python_version()}"
+        f"{'' if is_optimized() else ' built without optimizations'}"
     )
+
+
+def is_optimized() -> bool:
+    """Whether this Python was built with profile-guided optimization, or does not say.
+
+    pyenv's are not, unless it was asked to.  Debian does not configure it but builds so; there,
+    the flag that would be used is not among the variables.
+    """
+    options = str(sysconfig.get_config_var("CONFIG_ARGS") or "")
+    flag = str(sysconfig.get_config_var("PGO_PROF_USE_FLAG") or "")
+    return not flag or not options or "--enable-optimizations" in options
 
 
 def usable_cores() -> int:

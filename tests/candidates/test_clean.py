@@ -65,6 +65,21 @@ def test_whatever_comes_the_range_holds_the_cursor_on_its_line(
 
 
 @settings(max_examples=400, deadline=None)
+@given(situations(), texts, finishes, st.lists(st.floats(-9, 0), max_size=6))
+def test_a_text_that_is_known_keeps_the_weight_that_it_has_this_time(
+    context: CompletionContext, text: str, finish: FinishReason, log_probs: list[float]
+) -> None:
+    weighed = replace(generated(context, text, finish), log_probs=tuple(log_probs))
+    clean(replace(weighed, log_probs=tuple(number - 1 for number in log_probs)), context)
+
+    by_step = weighed
+    for step in STEPS:
+        by_step = by_step if by_step.is_dropped else step(by_step, context)
+
+    assert clean(weighed, context) == by_step
+
+
+@settings(max_examples=400, deadline=None)
 @given(situations(), texts, finishes)
 def test_no_step_adds_what_neither_model_nor_document_said(
     context: CompletionContext, text: str, finish: FinishReason

@@ -37,8 +37,32 @@ def _info(**special_tokens: int) -> ModelInfo:
     return ModelInfo("model", 2048, special_tokens, takes_token_ids=True)
 
 
-def test_this_python_and_its_packages_are_good() -> None:
+def test_this_python_and_its_packages_are_good(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("codelsp.cli.checks.is_optimized", lambda: True)
+
     assert {finding.state for finding in check_python()} == {State.GOOD}
+
+
+@pytest.mark.parametrize(
+    ("options", "profile_flag", "state"),
+    [
+        ("'--enable-shared' '--prefix=/root/.pyenv/versions/3.11.7'", "-fprofile-use", State.HINT),
+        ("'--enable-optimizations' '--with-lto'", "-fprofile-use", State.GOOD),
+        ("'--enable-shared' '--prefix=/usr'", None, State.GOOD),
+        (None, None, State.GOOD),
+    ],
+    ids=["pyenv", "python.org", "Debian", "Windows"],
+)
+def test_a_python_built_without_optimizations_is_a_hint_to_take_another(
+    options: str | None, profile_flag: str | None, state: State, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    said = {"CONFIG_ARGS": options, "PGO_PROF_USE_FLAG": profile_flag}
+    monkeypatch.setattr("sysconfig.get_config_var", said.get)
+
+    finding = next(check_python())
+
+    assert finding.state is state
+    assert ("--enable-optimizations" in finding.advice) == (state is State.HINT)
 
 
 def test_a_torch_engine_that_is_wanted_and_not_installed_is_broken(
