@@ -11,6 +11,8 @@ from codelsp.context.imports import imports_before
 from codelsp.context.neighbors import BLOCK_LINES
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from codelsp.document.snapshot import DocumentSnapshot
     from codelsp.document.syntax import SyntaxTree
 
@@ -32,14 +34,15 @@ def header_of(tree: SyntaxTree | None, window_start: int, offset: int, max_chars
         for scope in tree.scopes_at(_last_solid(document, offset))
         if scope.kind in ("function", "class") and scope.start < window_start
     ]
-    signatures = _last_fitting([span for span in scopes if span[1] <= window_start], max_chars)
+    outer = (span for span in reversed(scopes) if span[1] <= window_start)
+    signatures = _last_fitting(outer, max_chars)
     left = max_chars - sum(end - start for start, end in signatures)
     block_start = document.line_start(document.line_at(offset) // BLOCK_LINES * BLOCK_LINES)
-    spans = [
+    spans = (
         _whole_lines(document, start, end)
-        for start, end in imports_before(tree, max(block_start, window_start))
-    ]
-    imports = _last_fitting([span for span in spans if span[1] <= window_start], left)
+        for start, end in reversed(imports_before(tree, max(block_start, window_start)))
+    )
+    imports = _last_fitting((span for span in spans if span[1] <= window_start), left)
     # Imports on one line are the same span twice; one inside a signature cannot be.
     ordered = dict.fromkeys((*imports, *signatures))
     return "".join(document.text[start:end] for start, end in ordered)
@@ -69,10 +72,10 @@ def _whole_lines(document: DocumentSnapshot, start: int, end: int) -> tuple[int,
     return document.line_start(first), stop
 
 
-def _last_fitting(spans: list[tuple[int, int]], max_chars: int) -> list[tuple[int, int]]:
-    """Return the last spans that fit, in their order."""
+def _last_fitting(spans: Iterable[tuple[int, int]], max_chars: int) -> list[tuple[int, int]]:
+    """Return the last spans that fit, in their order; they are given from the last to the first."""
     chosen: list[tuple[int, int]] = []
-    for start, end in reversed(spans):
+    for start, end in spans:
         if end - start > max_chars:
             break
         chosen.append((start, end))

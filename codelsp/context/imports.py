@@ -49,5 +49,5 @@ def _looked_up(tree: SyntaxTree, offset: int, found: _Found | None) -> Spans:
         known, after = found.spans, len(found.head)
     if offset < after:
         return tuple(span for span in known if span[1] <= offset)
-    new = (span for span in tree.import_spans(after) if after < span[1] <= offset)
+    new = (span for span in tree.import_spans(after, offset) if after < span[1] <= offset)
     return (*known, *new)

@@ -7,12 +7,13 @@ function but an error.  Yet its lines are indented, and say by their first words
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from codelsp.document.nodes import indentation_at, last_solid
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     from codelsp.document.nodes import Source
 
@@ -20,8 +21,6 @@ _MAX_LINES = 1_000
 _LINES_AT_ONCE = 150
 """Lines above the cursor that are looked at, and how many before asking whether that will do."""
 _MAX_HEADER_CHARS = 400
-# With the line feed and not "^" in front, which would be tried at every character.
-_LINE = re.compile(r"\n[ \t]*(?=[^ \t\r\n])")
 # The last line of a signature of several, ") {", or a brace on a line of its own.
 _CLOSES_SIGNATURE = re.compile(r"[)\]]|\{\s*$")
 
@@ -35,7 +34,11 @@ def headers_above(source: Source, offset: int) -> Iterator[Header]:
     last = document.line_at(offset)
     least = indentation_at(document, last) or offset - document.line_start(last)
     signature_end: int | None = None
-    for indentation, start in _lines_above(source, last):
+
+    def most() -> int:
+        return least
+
+    for indentation, start in _lines_above(source, last, most):
         if not least and signature_end is None:
             return
         if indentation >= least + (signature_end is not None):
@@ -51,18 +54,28 @@ def headers_above(source: Source, offset: int) -> Iterator[Header]:
             yield header
 
 
-def _lines_above(source: Source, last: int) -> Iterator[tuple[int, int]]:
-    """Yield the indentation of lines with something on them, and where that begins; upwards."""
+def _lines_above(source: Source, last: int, most: Callable[[], int]) -> Iterator[tuple[int, int]]:
+    """Yield the indentation of lines with something on them, and where that begins; upwards.
+
+    Lines that are deeper than ``most`` says may be left out.
+    """
     document, text = source.document, source.text
     stop = max(last - _MAX_LINES, 0)
     while last > stop:
         first = max(last - _LINES_AT_ONCE, stop)
         start, end = document.line_start(first), document.line_start(last)
-        for match in reversed([*_LINE.finditer(text, max(start - 1, 0), end)]):
+        for match in reversed([*_line(most()).finditer(text, max(start - 1, 0), end)]):
             yield match.end() - match.start() - 1, match.end()
         last = first
     if not stop and text and not text[0].isspace():
         yield 0, 0
+
+
+@lru_cache(maxsize=64)
+def _line(most: int) -> re.Pattern[str]:
+    """Return a pattern of lines with something on them, at most as deep as ``most``."""
+    # With the line feed and not "^" in front, which would be tried at every character.
+    return re.compile(rf"\n[ \t]{{0,{most}}}(?=[^ \t\r\n])")
 
 
 def _header(source: Source, start: int, end: int) -> Header | None:

@@ -117,12 +117,15 @@ def _is_open(source: Source, node: Node, offset: int) -> bool:
 
 
 def _scope(source: Source, node: Node) -> Scope | None:
-    if not node.is_named:
+    types = source.types
+    is_function, is_class = node.type in types.functions, node.type in types.classes
+    # A body, whose statements may be many, need not be looked through for another.
+    if not node.is_named or (node.type in types.bodies and not (is_function or is_class)):
         return None
     body = body_of(source, node)
-    if node.type in source.types.functions:
+    if is_function:
         kind = "function"
-    elif node.type in source.types.classes:
+    elif is_class:
         kind = "class"
     elif body is not None and _is_block(source, node):
         kind = "block"
@@ -146,7 +149,8 @@ def _signature_end(source: Source, node: Node, body: Node | None) -> int:
         named = node.named_children
         return end_of(named[-1]) if named else end_of(node)
     start = start_of(body)
-    for child in body.children[:_OPENER_WITHIN]:
+    for index in range(min(_OPENER_WITHIN, body.child_count)):
+        child = body.child(index)
         if child.type in source.types.openers and not child.child_count:
             return end_of(child)
     sibling = body.prev_sibling

@@ -91,29 +91,29 @@ def _end_with_separator(text: str, node: Node) -> int:
     return end + 1 if is_followed else end
 
 
-def import_spans(source: Source, after: int = 0) -> tuple[tuple[int, int], ...]:
+def import_spans(source: Source, first: int, last: int) -> tuple[tuple[int, int], ...]:
     """Return where the imports stand: on the top level, or in blocks there (``try``, ``#if``).
 
-    Those whose nodes end at ``after`` or before are left out; ends are exclusive.
+    Those whose nodes touch ``first`` to ``last``; ends are exclusive.
     """
     return tuple(
         (start_of(node), last_solid(source.text, end_of(node), start_of(node)))
-        for node in _imports_in(source, source.root, after, _IMPORT_DEPTH)
+        for node in _imports_in(source, source.root, (first, last), _IMPORT_DEPTH)
     )
 
 
-def _imports_in(source: Source, node: Node, after: int, depth: int) -> Iterator[Node]:
+def _imports_in(source: Source, node: Node, place: tuple[int, int], depth: int) -> Iterator[Node]:
     types = source.types
     without = types.functions | (types.classes - types.namespaces)
-    for child in node.named_children:
-        if end_of(child) <= after:
+    for child, _ in children_touching(node, *place):
+        if not child.is_named:
             continue
         if _is_import(source, child):
             yield child
         elif depth and child.child_count and child.type not in without:
             holder = child if child.type in types.containers else body_of(source, child)
             if holder is not None:
-                yield from _imports_in(source, holder, after, depth - 1)
+                yield from _imports_in(source, holder, place, depth - 1)
 
 
 def _is_import(source: Source, node: Node) -> bool:

@@ -84,14 +84,18 @@ class SyntaxTree:
         """Return every function of the document that has a name, in order of appearance."""
         return functions.functions_in(self._around(0, len(self.document.text)))
 
-    def import_spans(self, after: int = 0) -> tuple[tuple[int, int], ...]:
-        """Return the spans of the import statements that end beyond ``after``, in order."""
-        spans = set(statements.import_spans(self._source(self._whole), after))
+    def import_spans(self, first: int = 0, last: int | None = None) -> tuple[tuple[int, int], ...]:
+        """Return the spans of the import statements that touch ``first`` to ``last``, in order.
+
+        ``last`` is the end of the document if it is not given; ends are exclusive.
+        """
+        last = len(self.document.text) if last is None else last
+        spans = set(statements.import_spans(self._source(self._whole), first, last))
         if self._edits_since and self._focus is not None:
             # What the focus leaves out has not changed, so the older parse is right about it.
             gaps = self._focus.gaps
             spans = {span for span in spans if any(a <= span[0] < b for a, b in gaps.spans)}
-            spans.update(statements.import_spans(self._source(self._focus.tree), after))
+            spans.update(statements.import_spans(self._source(self._focus.tree), first, last))
         return tuple(sorted(spans))
 
     def is_empty_block_start(self, offset: int) -> bool:
