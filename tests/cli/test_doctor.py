@@ -46,7 +46,7 @@ def test_this_python_and_its_packages_are_good(monkeypatch: pytest.MonkeyPatch) 
 @pytest.mark.parametrize(
     ("options", "profile_flag", "state"),
     [
-        ("'--enable-shared' '--prefix=/root/.pyenv/versions/3.11.7'", "-fprofile-use", State.HINT),
+        ("'--enable-shared' '--prefix=/opt/pyenv'", "-fprofile-use", State.HINT),
         ("'--enable-optimizations' '--with-lto'", "-fprofile-use", State.GOOD),
         ("'--enable-shared' '--prefix=/usr'", None, State.GOOD),
         (None, None, State.GOOD),
