@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+from typing import Any
 
 import pytest
 
+from codelsp.document.store import DocumentStore
 from codelsp.engine.scripted import ScriptedEngine
 from codelsp.errors import EngineUnavailableError
 from tests.editor.client_files import NAMES, initialize_params
@@ -300,3 +302,29 @@ async def test_a_line_of_two_megabytes_is_answered() -> None:
         assert "items" in await desk.answer(METHOD, at(0, 1_000_000))
         desk.insert("b", 0, 1_500_000)
         assert "items" in await desk.answer(METHOD, at(0, 1_500_001))
+
+
+async def test_what_was_typed_through_is_parsed_once_the_answer_is_out(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    happened: list[tuple[list[str], str]] = []
+    keep_up = DocumentStore.keep_up
+
+    def noted(self: DocumentStore, uri: str, offset: int) -> None:
+        answers = [sent["result"]["items"] for sent in desk.sent if "items" in _result_of(sent)]
+        happened.append(([item["insertText"] for [item] in answers], self.get(uri).line_text(1)))
+        keep_up(self, uri, offset)
+        assert self.tree(self.get(uri)) is not None
+
+    monkeypatch.setattr(DocumentStore, "keep_up", noted)
+    async with Desk(ScriptedEngine(["path"])) as desk:
+        await desk.answer(METHOD, desk.open(LINE))
+        desk.insert("p", 1, 9)
+        await desk.answer(METHOD, at(1, 10))
+
+    assert happened == [(["path"], "print(os."), (["path", "ath"], "print(os.p")]
+
+
+def _result_of(message: dict[str, Any]) -> dict[str, Any]:
+    result = message.get("result")
+    return result if isinstance(result, dict) else {}
