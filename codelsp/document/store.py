@@ -124,8 +124,10 @@ class DocumentStore:
         Nothing happens for a document that is not open.
         """
         entry = self._open.get(uri)
-        tree = None if entry is None else self.tree(entry.snapshot)
-        if entry is not None and tree is not None:
+        if entry is None:
+            return
+        tree = self.tree(entry.snapshot)
+        if tree is not None:
             entry.tree = tree.refreshed(min(offset, len(entry.snapshot.text)))
 
     def touch(self, uri: str) -> None:

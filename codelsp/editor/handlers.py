@@ -142,7 +142,7 @@ async def _answered(
     if answer.is_superseded or not session.is_current(answer.document or query.document):
         return None
     ls.count_offer(answer, query.document.language_id)
-    _once_sent(partial(session.completer.keep_up, query.document.uri, query.offset))
+    _once_sent(partial(session.completer.keep_up, query, root=root))
     return pack(answer, query, session)
 
 

@@ -27,8 +27,6 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
-# Of malloc.h.
-_M_TRIM_THRESHOLD, _M_MMAP_THRESHOLD = -1, -3
 _MOST_KEPT_BYTES = 8 * 2**20
 _LOOPBACK = ("127.0.0.1", "localhost", "::1")
 
@@ -139,17 +137,15 @@ def _prepared(options: ServeOptions) -> ServerFactory:
 
 
 def _keep_freed_memory() -> None:
-    """Let glibc keep some of what is freed, where it is the C library.
+    """Have some of what is freed kept: every keystroke writes the document anew.
 
-    Every keystroke writes the document anew.  By default, the memory of a long one goes back to
-    the kernel and comes from there again each time: a millisecond in 10,000 lines.  See mallopt(3).
+    Without, a long one's memory is given back and taken anew each time, which can cost a
+    millisecond.
     """
-    import ctypes
+    from codelsp.malloc import MallocOption, set_malloc_option
 
-    with contextlib.suppress(AttributeError, OSError, TypeError):
-        libc = ctypes.CDLL(None)
-        libc.mallopt(_M_MMAP_THRESHOLD, _MOST_KEPT_BYTES)
-        libc.mallopt(_M_TRIM_THRESHOLD, _MOST_KEPT_BYTES)
+    set_malloc_option(MallocOption.MMAP_THRESHOLD, _MOST_KEPT_BYTES)
+    set_malloc_option(MallocOption.TRIM_THRESHOLD, _MOST_KEPT_BYTES)
 
 
 def _settled_engine(settings: Settings) -> Engine:

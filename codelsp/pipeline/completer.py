@@ -325,10 +325,10 @@ class Completer:
         if not bench.admission.reason_refused(query, root):
             self._speculation.begin(query, None, root)
 
-    def keep_up(self, uri: str, offset: int) -> None:
+    def keep_up(self, query: CompletionQuery, *, root: str = "") -> None:
         """The answer is out: parse now what was typed, so that the next request need not wait."""
-        if not self._bench.admission.reason_uri_refused(uri):
-            self._bench.store.keep_up(uri, offset)
+        if not self._bench.admission.reason_refused(query, root):
+            self._bench.store.keep_up(query.document.uri, query.offset)
 
     def document_closed(self, uri: str) -> None:
         """Answer what is pending for ``uri`` as superseded, and stop the model."""

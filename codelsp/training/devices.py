@@ -9,7 +9,6 @@ whose threads wait for each other at every operation.
 
 from __future__ import annotations
 
-import ctypes
 import os
 import platform
 import time
@@ -20,6 +19,8 @@ from typing import TYPE_CHECKING, cast
 
 import torch
 
+from codelsp.malloc import MallocOption, set_malloc_option
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from contextlib import AbstractContextManager
@@ -29,8 +30,6 @@ if TYPE_CHECKING:
 _PEAKS = {"H200": 989e12, "H100": 989e12, "A100": 312e12, "L4": 121e12, "4090": 165e12}
 """Dense bf16 operations a second, as printed by the maker, by a part of the device's name."""
 _PATIENCE = timedelta(days=2)
-_MOST_MAPPED_PIECES, _LEAST_GIVEN_BACK = -4, -1
-"""glibc's M_MMAP_MAX and M_TRIM_THRESHOLD, see mallopt(3)."""
 _LARGEST_INT = 2**31 - 1
 _PROBE = 1536
 _PROBE_ROUNDS = 4
@@ -169,14 +168,11 @@ def _has_bf16(device_type: str) -> bool:
 def _keep_freed_memory() -> None:
     """Have memory that is freed kept for the next tensor.
 
-    glibc gives large pieces back to the system and takes them anew, emptied page by page, some
-    50,000 pages for each batch of the embedded model.  With two threads training is a seventh
-    faster without, with one a little.
+    Else some 50,000 pages are given back and taken anew for each batch of the embedded model.
+    With two threads training is a seventh faster without, with one a little.
     """
-    if platform.libc_ver()[0] == "glibc":
-        library = ctypes.CDLL(None)
-        library.mallopt(_MOST_MAPPED_PIECES, 0)
-        library.mallopt(_LEAST_GIVEN_BACK, _LARGEST_INT)
+    set_malloc_option(MallocOption.MMAP_MAX, 0)
+    set_malloc_option(MallocOption.TRIM_THRESHOLD, _LARGEST_INT)
 
 
 def _best_device() -> str:
