@@ -162,6 +162,15 @@ class Desk:
             await asyncio.sleep(0.005)
         raise AssertionError(f"{n} of {method} have not come")
 
+    async def until_status(self, kind: str) -> Json:
+        """Wait until the last status told is of ``kind``; return it."""
+        for _ in range(2000):
+            statuses = self.all_of("codelsp/status")
+            if statuses and statuses[-1]["kind"] == kind:
+                return statuses[-1]
+            await asyncio.sleep(0.005)
+        raise AssertionError(f"no status {kind!r}, but {self.all_of('codelsp/status')}")
+
 
 def at(line: int, column: int, uri: str = URI, **more: Any) -> Json:
     """Return the params of a completion request."""
