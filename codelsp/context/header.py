@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from codelsp.context.imports import imports_before
+from codelsp.context.imports import import_lines_before
 from codelsp.context.neighbors import BLOCK_LINES
 
 if TYPE_CHECKING:
@@ -30,7 +30,7 @@ def header_of(tree: SyntaxTree | None, window_start: int, offset: int, max_chars
         return ""
     document = tree.document
     scopes = [
-        _whole_lines(document, scope.start, scope.signature_end)
+        document.whole_lines(scope.start, scope.signature_end, _MAX_SIGNATURE_LINES)
         for scope in tree.scopes_at(_last_solid(document, offset))
         if scope.kind in ("function", "class") and scope.start < window_start
     ]
@@ -38,10 +38,7 @@ def header_of(tree: SyntaxTree | None, window_start: int, offset: int, max_chars
     signatures = _last_fitting(outer, max_chars)
     left = max_chars - sum(end - start for start, end in signatures)
     block_start = document.line_start(document.line_at(offset) // BLOCK_LINES * BLOCK_LINES)
-    spans = (
-        _whole_lines(document, start, end)
-        for start, end in reversed(imports_before(tree, max(block_start, window_start)))
-    )
+    spans = reversed(import_lines_before(tree, max(block_start, window_start)))
     imports = _last_fitting((span for span in spans if span[1] <= window_start), left)
     # Imports on one line are the same span twice; one inside a signature cannot be.
     ordered = dict.fromkeys((*imports, *signatures))
@@ -61,15 +58,6 @@ def _last_solid(document: DocumentSnapshot, offset: int) -> int:
         if solid:
             return offset if number == line else start + len(solid)
     return offset
-
-
-def _whole_lines(document: DocumentSnapshot, start: int, end: int) -> tuple[int, int]:
-    """Return the span of the lines that ``start`` to ``end`` touches, line ends included."""
-    first = document.line_at(start)
-    last = min(document.line_at(max(end - 1, start)), first + _MAX_SIGNATURE_LINES - 1)
-    following = last + 1
-    stop = document.line_start(following) if following < document.n_lines else len(document.text)
-    return document.line_start(first), stop
 
 
 def _last_fitting(spans: Iterable[tuple[int, int]], max_chars: int) -> list[tuple[int, int]]:

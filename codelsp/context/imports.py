@@ -16,14 +16,18 @@ if TYPE_CHECKING:
     from codelsp.document.syntax import SyntaxTree
 
 _MAX_DOCUMENTS = 8
+_MAX_LINES = 12
+"""Of one statement, that are worth showing."""
 
 Spans = tuple[tuple[int, int], ...]
 
 
-@dataclass(frozen=True)
+@dataclass
 class _Found:
     head: str
     spans: Spans
+    lines: Spans | None = None
+    """The spans of whole lines, once they were asked for."""
 
 
 _found: OrderedDict[str, _Found] = OrderedDict()
@@ -31,6 +35,19 @@ _found: OrderedDict[str, _Found] = OrderedDict()
 
 def imports_before(tree: SyntaxTree, offset: int) -> Spans:
     """Return the spans of the import statements that end before ``offset``."""
+    return _found_before(tree, offset).spans
+
+
+def import_lines_before(tree: SyntaxTree, offset: int) -> Spans:
+    """Return the spans of the whole lines of these statements, of each its first 12 lines."""
+    found = _found_before(tree, offset)
+    if found.lines is None:
+        whole_lines = tree.document.whole_lines
+        found.lines = tuple(whole_lines(start, end, _MAX_LINES) for start, end in found.spans)
+    return found.lines
+
+
+def _found_before(tree: SyntaxTree, offset: int) -> _Found:
     text = tree.document.text
     found = _found.get(tree.document.uri)
     if found is None or len(found.head) != offset or not text.startswith(found.head):
@@ -38,7 +55,7 @@ def imports_before(tree: SyntaxTree, offset: int) -> Spans:
     _found.move_to_end(tree.document.uri)
     if len(_found) > _MAX_DOCUMENTS:
         _found.popitem(last=False)
-    return found.spans
+    return found
 
 
 def _looked_up(tree: SyntaxTree, offset: int, found: _Found | None) -> Spans:

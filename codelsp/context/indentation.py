@@ -9,8 +9,7 @@ Architecture invariant: pure; a few hundred lines are read, however long the doc
 from __future__ import annotations
 
 import re
-from collections import Counter
-from functools import lru_cache
+from collections import Counter, OrderedDict
 from typing import TYPE_CHECKING
 
 from codelsp.context.completion_context import Indentation
@@ -31,6 +30,10 @@ _LINE_END = re.compile(r"\r\n|\n|\r")
 _UNITS = (2, 3, 4, 8)
 _AFTER_OPENER = 4
 """How much more a step counts below an opened block."""
+
+_MAX_KNOWN = 16
+
+_Counts = tuple[int, "Mapping[int, int]"]
 
 _WIDTHS = {
     **dict.fromkeys(
@@ -66,8 +69,8 @@ def indentation_of(
         return Indentation(" " * width, width)
     language = language_of(document.language_id, document.uri).id
     tabs, steps = 0, Counter[int]()
-    for sample in _samples(document, near):
-        more_tabs, more_steps = _count(sample)
+    for number, sample in enumerate(_samples(document, near)):
+        more_tabs, more_steps = _counted((document.uri, number), sample)
         tabs += more_tabs
         steps.update(more_steps)
     unit = _unit(tabs, steps, language, width)
@@ -95,7 +98,10 @@ def _width_of(language: str) -> int:
 
 
 def _samples(document: DocumentSnapshot, near: int) -> Iterator[str]:
-    """Return the text of the first lines, and of those around ``near``, in whole blocks."""
+    """Return the text of the first lines, and of those around ``near``, in whole blocks.
+
+    Of the last the line at ``near`` is left out: it is being typed.
+    """
     head = min(_HEAD_LINES, document.n_lines - 1)
     yield document.text[: min(document.line_start(head) or _MAX_CHARS, _MAX_CHARS)]
     middle = document.line_at(min(near, len(document.text)))
@@ -103,11 +109,36 @@ def _samples(document: DocumentSnapshot, near: int) -> Iterator[str]:
     last = min(first + 2 * _NEAR_LINES, document.n_lines - 1)
     if last > first:
         start = document.line_start(first)
-        yield document.text[start : min(document.line_start(last), start + _MAX_CHARS)]
+        stop = min(document.line_start(last), start + _MAX_CHARS)
+        below = middle + 1
+        # Where the cursor is in the first sample, its line is above all of these.
+        end = max(document.line_start(middle), start)
+        rest = document.line_start(below) if below < document.n_lines else stop
+        yield document.text[start : min(end, stop)] + document.text[max(rest, start) : stop]
 
 
-@lru_cache(maxsize=32)
-def _count(text: str) -> tuple[int, Mapping[int, int]]:
+_known: OrderedDict[tuple[str, int], tuple[str, _Counts]] = OrderedDict()
+
+
+def _counted(key: tuple[str, int], text: str) -> _Counts:
+    """Return ``_count`` of ``text``, which a keystroke seldom changes.
+
+    It is compared with the last one: to look it up by its hash takes longer.
+
+    Args:
+        key: Of the document, and of the sample in it.
+        text: The sample.
+    """
+    known = _known.get(key)
+    if known is None or known[0] != text:
+        known = _known[key] = (text, _count(text))
+        _known.move_to_end(key)
+        if len(_known) > _MAX_KNOWN:
+            _known.popitem(last=False)
+    return known[1]
+
+
+def _count(text: str) -> _Counts:
     """Return the weight of steps made of tabs, and of steps of so many spaces."""
     tabs = 0
     steps: Counter[int] = Counter()

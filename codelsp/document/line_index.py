@@ -100,6 +100,31 @@ class LineStarts(Sequence[int]):
             [*self._longest[:head], *longest, *self._longest[tail + 1 :]],
         )
 
+    def moved(self, first: int, shift: int) -> LineStarts:
+        """Return these with ``first`` and those after it moved by ``shift``; 0 < ``first``.
+
+        The same as ``spliced`` with nothing replaced, for a fraction of the time: most keystrokes
+        neither make a line nor take one away.
+        """
+        if first >= self._length or not shift:
+            return self
+        head = bisect_right(self._firsts, first) - 1
+        within = first - self._firsts[head]
+        # Of a chunk that moves as a whole, its base is all that changes.
+        n_bases = head + bool(within)
+        bases = [*self._bases[:n_bases], *[base + shift for base in self._bases[n_bases:]]]
+        if not within:
+            return LineStarts(self._chunks, bases, self._longest)
+        old = self._chunks[head]
+        chunk = old[:within] + array("q", [start + shift for start in old[within:]])
+        before, after = old[within] - old[within - 1], chunk[within] - chunk[within - 1]
+        longest = self._longest.copy()
+        if after >= longest[head]:
+            longest[head] = after
+        elif before == longest[head]:
+            longest[head] = max(map(sub, chunk[1:], chunk))
+        return LineStarts([*self._chunks[:head], chunk, *self._chunks[head + 1 :]], bases, longest)
+
     def _absolute(self, chunk: int, first: int, last: int | None) -> list[int]:
         base = self._bases[chunk]
         return [base + start for start in self._chunks[chunk][first:last]]
@@ -139,6 +164,8 @@ class LineIndex:
         starts = [offset for offset in found if start <= offset <= new_end]
         first = self.starts.first_from(max(start, 1))
         last = max(self.starts.first_from(old_end + 1), first)
+        if first == last and not starts:
+            return LineIndex(self.starts.moved(first, new_end - old_end))
         return LineIndex(self.starts.spliced(first, last, starts, new_end - old_end))
 
 

@@ -86,6 +86,11 @@ def error_count(node: Node, start: int, end: int) -> int:
     return sum(1 for _ in errors_in(node, start, end))
 
 
+def has_errors(node: Node, start: int, end: int) -> bool:
+    """Whether an ERROR or MISSING node in ``node`` touches ``start`` to ``end``."""
+    return next(errors_in(node, start, end), None) is not None
+
+
 def errors_in(node: Node, start: int, end: int) -> Iterator[Node]:
     """Yield the ERROR and MISSING nodes in ``node`` that touch ``start`` to ``end``."""
     # Here and elsewhere a stack and no recursion: brackets nest as deep as a user can type.

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from codelsp.document.nodes import (
     end_of,
-    error_count,
+    has_errors,
     indentation_at,
     is_incomplete,
     last_solid,
@@ -62,7 +62,7 @@ def _recovered(source: Source, offset: int, found: list[Scope]) -> list[Scope]:
     return [
         Scope(kind, name, start, max(offset, end), end)
         for kind, name, start, end in headers_above(source, offset)
-        if line_at(start) not in known and error_count(source.root, start, offset)
+        if line_at(start) not in known and has_errors(source.root, start, offset)
     ]
 
 

@@ -54,6 +54,16 @@ class DocumentSnapshot:
         """Return the text of ``line``, its line end excluded."""
         return self.text[self.line_start(line) : self.line_end(line)]
 
+    def whole_lines(self, start: int, end: int, most: int) -> tuple[int, int]:
+        """Return the span of the lines that ``start`` to ``end`` touches, line ends included.
+
+        ``most`` is how many lines that may be; the first ones then.
+        """
+        first = self.line_at(start)
+        following = min(self.line_at(max(end - 1, start)), first + most - 1) + 1
+        stop = self.line_start(following) if following < self.n_lines else len(self.text)
+        return self.line_start(first), stop
+
 
 def join_surrogates(text: str) -> str:
     """Return ``text`` with every high surrogate that precedes a low one joined with it."""

@@ -58,8 +58,7 @@ def _nearest_to_cursor(
 
 
 def _line_start(document: DocumentSnapshot, offset: int) -> int:
-    before = document.text[:offset]
-    return max(before.rfind("\n"), before.rfind("\r")) + 1
+    return document.line_start(document.line_at(offset))
 
 
 def _with_filter(

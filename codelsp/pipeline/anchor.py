@@ -55,19 +55,22 @@ class Anchor:
         None if ``document`` does not agree: something else was typed, the place is another one,
         or the text after ``offset`` changed by more than a closer that the editor added itself.
         """
-        if self.added_closer(document, offset) is None:
-            return None
-        return self.typed_before(text, document, offset)
+        typed = self.typed_before(text, document, offset)
+        return None if self.added_closer(document, offset) is None else typed
 
     def typed_before(self, text: str, document: DocumentSnapshot, offset: int) -> int | None:
-        """Do as ``typed`` does, where the text after ``offset`` has been looked at already."""
+        """Do as ``typed`` does, but do not look at the text after ``offset``."""
+        if document.uri != self.uri:
+            return None
         current = document.text
         first = max(0, offset - min(len(text), MOST_TYPED_CHARS))
+        # What was typed is short, and tells most places apart; what stands before is long, and
+        # was in no cache of the processor since the last keystroke.
         return next(
             (
                 offset - start
-                for start in self._places(current, first, offset)
-                if text.startswith(current[start:offset])
+                for start in self._likely_places(current, first, offset)
+                if text.startswith(current[start:offset]) and self._is_before(current, start)
             ),
             None,
         )
@@ -83,23 +86,27 @@ class Anchor:
         current = document.text
         first = max(0, offset - max(min(len(text), MOST_TYPED_CHARS), _MOST_AHEAD_CHARS))
         return any(
-            text.startswith(current[start:offset]) or current.startswith(text, start, offset)
-            for start in self._places(current, first, offset)
+            (text.startswith(current[start:offset]) or current.startswith(text, start, offset))
+            and self._is_before(current, start)
+            for start in self._likely_places(current, first, offset)
         )
 
-    def _places(self, current: str, first: int, last: int) -> Iterator[int]:
-        """Yield the places from ``last`` back to ``first`` whose text before is this anchor's."""
+    def _likely_places(self, current: str, first: int, last: int) -> Iterator[int]:
+        """Yield the places from ``last`` back to ``first`` that may be this anchor's."""
         if self.is_document_start:
-            if first <= len(self.before) <= last and current.startswith(self.before):
+            if first <= len(self.before) <= last:
                 yield len(self.before)
             return
         needle = self.before[-_NEEDLE_CHARS:]
         begin, end = max(0, first - len(needle)), last
         while (found := current.rfind(needle, begin, end)) >= 0:
             start = found + len(needle)
-            if current.endswith(self.before, 0, start):
-                yield start
+            yield start
             end = start - 1
+
+    def _is_before(self, current: str, start: int) -> bool:
+        """Whether the text before ``start``, a likely place, is this anchor's."""
+        return current.endswith(self.before, 0, start)
 
     def added_closer(self, document: DocumentSnapshot, offset: int) -> str | None:
         """Return what the editor put behind the cursor by itself, or None if ``after`` is gone."""

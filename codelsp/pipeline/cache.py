@@ -164,27 +164,31 @@ def _item(query: CompletionQuery, insertion: Insertion) -> _Item:
 def _remaining(
     entry: _Shown, document: DocumentSnapshot, offset: int
 ) -> tuple[Insertion, ...] | None:
+    is_same_place = entry.cursor.typed_before("", document, offset) == 0
+    typed = [
+        (item, n_typed)
+        for item in entry.items
+        if item.start is not None
+        and (n_typed := item.start.typed_before(item.insertion.text, document, offset)) is not None
+    ]
+    if not is_same_place and not typed:
+        return None
     closer = entry.cursor.added_closer(document, offset)
     if closer is None:
         return None
-    if not closer and entry.cursor.typed_before("", document, offset) == 0:
+    if is_same_place and not closer:
         return tuple(
             replace(item.insertion, start=offset - item.back, end=offset + item.cover)
             for item in entry.items
         )
-    found = (_remainder(item, document, offset, closer) for item in entry.items)
+    found = (_remainder(item, n_typed, offset, closer) for item, n_typed in typed)
     return tuple(rest for rest in found if rest is not None) or None
 
 
-def _remainder(
-    item: _Item, document: DocumentSnapshot, offset: int, closer: str
-) -> Insertion | None:
-    if item.start is None:
+def _remainder(item: _Item, n_typed: int, offset: int, closer: str) -> Insertion | None:
+    if n_typed == len(item.insertion.text):
         return None
-    typed = item.start.typed_before(item.insertion.text, document, offset)
-    if typed is None or typed == len(item.insertion.text):
-        return None
-    rest = item.insertion.text[typed:]
+    rest = item.insertion.text[n_typed:]
     if closer and not _closes(rest, closer, item.cover):
         return None
     end = offset + item.cover + len(closer)

@@ -6,7 +6,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from codelsp.candidates.candidate import Verdict
-from codelsp.public_code.match import find_match
+from codelsp.public_code.match import CHARS_BEFORE, find_match
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -40,7 +40,8 @@ def checked(
 def _one(
     candidate: Candidate, context: CompletionContext, index: PublicCodeIndex, policy: str
 ) -> Candidate:
-    before = context.query.document.text[: candidate.start]
+    start = candidate.start
+    before = context.query.document.text[max(0, start - CHARS_BEFORE) : start]
     found = find_match(index, before, candidate.text)
     if found is None:
         return candidate

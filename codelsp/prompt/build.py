@@ -12,6 +12,7 @@ from __future__ import annotations
 import re
 from dataclasses import replace
 from functools import lru_cache
+from itertools import chain
 from typing import TYPE_CHECKING
 
 from codelsp.document.languages import language_of
@@ -106,7 +107,7 @@ def assemble(
     room = budget.context_tokens - max_tokens - len(start)
     kept = clip(plan.pieces, [len(each) for each in ids], room, budget.neighbor_tokens)
     parts = [ids[each.piece][each.start : each.end] for each in kept]
-    prompt = (*start, *(token for part in parts for token in part))
+    prompt = (*start, *chain.from_iterable(parts))
     stop_ids = {special_tokens.get(token, -1) for token in plan.layout.stop_tokens} - {-1}
     return Prompt(
         ids_or_text=prompt,

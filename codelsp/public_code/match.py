@@ -25,7 +25,8 @@ LEAST_SUGGESTED_TOKENS = 6
 """Of the suggestion: less is a word or two, and nobody's."""
 LEAST_HITS = 2
 """Of the same repository; one alone may be chance."""
-_CHARS_BEFORE = 400
+CHARS_BEFORE = 400
+"""Before the suggestion, that are looked at."""
 
 
 @dataclass(frozen=True)
@@ -48,19 +49,17 @@ def find_match(index: PublicCodeIndex, before: str, text: str) -> PublicMatch | 
         before: The document up to the suggestion; the nearest 400 characters count.
         text: The suggestion.
     """
-    before = before[-_CHARS_BEFORE:]
+    before = before[-CHARS_BEFORE:]
     tokens = tokens_of(before + text)
     n_before = sum(end <= len(before) for end in tokens.ends)
     if len(tokens.hashes) - n_before < LEAST_SUGGESTED_TOKENS:
         return None
-    runs = run_hashes(tokens.hashes)
     # The last run of a stretch that counts reaches into the suggestion; of most suggestions none
     # of these is known, and nothing else need be looked up.
     reaching = max(0, n_before + LEAST_OWN_TOKENS - RUN_TOKENS)
-    hits = _hits(index, runs, reaching, len(runs))
-    if not hits:
+    if not _hits(index, tokens.hashes[reaching:]):
         return None
-    hits = [*_hits(index, runs, 0, reaching), *hits]
+    hits = _hits(index, tokens.hashes)
     best: PublicMatch | None = None
     for stretch in _stretches(hits, index.shape.window):
         first, last = stretch[0][0], stretch[-1][0] + RUN_TOKENS - 1
@@ -77,11 +76,9 @@ def find_match(index: PublicCodeIndex, before: str, text: str) -> PublicMatch | 
     return best
 
 
-def _hits(
-    index: PublicCodeIndex, runs: list[int], first: int, end: int
-) -> list[tuple[int, Source]]:
-    """Return the known ones of ``runs[first:end]``, each with its number."""
-    found = ((number, index.source_of(runs[number])) for number in range(first, end))
+def _hits(index: PublicCodeIndex, hashes: list[int]) -> list[tuple[int, Source]]:
+    """Return the known ones of the runs of tokens, each with the number of its first token."""
+    found = ((number, index.source_of(run)) for number, run in enumerate(run_hashes(hashes)))
     return [(number, source) for number, source in found if source is not None]
 
 

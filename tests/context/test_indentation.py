@@ -87,6 +87,20 @@ def test_lines_near_the_cursor_count_in_a_long_document() -> None:
     assert indentation_of(document(text), near=len(text) - 20).unit == "\t"
 
 
+def test_the_line_that_is_being_typed_does_not_count_in_a_long_document() -> None:
+    before, after = "text\n" * 250 + "if a:\n        b", "\n" + "text\n" * 60
+    text = document(before + after)
+
+    assert indentation_of(text, near=len(before)).unit == "    "
+    assert indentation_of(text, near=len(before) + 1).unit == " " * 8
+
+
+def test_what_is_known_of_one_version_is_not_said_of_the_next() -> None:
+    text = "text\n" * 250 + "if a:\n{unit}b\n" + "end\n"
+    for unit in ("  ", "    ", "\t", "  "):
+        assert indentation_of(document(text.format(unit=unit)), near=len(text)).unit == unit
+
+
 @pytest.mark.parametrize("text", ["x" * 2_000_000, "    x = 1\n" * 20_000, "\n" * 20_000])
 def test_a_huge_document_costs_no_more_than_a_small_one(text: str) -> None:
     huge = document(text)

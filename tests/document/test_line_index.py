@@ -53,6 +53,22 @@ def test_an_index_after_an_edit_equals_one_made_from_scratch(
 
     assert list(index.starts) == naive_starts(after)
     assert index == LineIndex.of(after)
+    assert index.starts.longest == LineIndex.of(after).starts.longest
+
+
+@given(text=long_texts, data=st.data())
+def test_typing_within_lines_moves_those_below(text: str, data: st.DataObject) -> None:
+    index = LineIndex.of(text)
+    for _ in range(4):
+        start = data.draw(st.integers(0, len(text)))
+        end = data.draw(st.integers(start, min(start + 3, len(text))))
+        typed = data.draw(st.text(alphabet="ab", max_size=2))
+        text = text[:start] + typed + text[end:]
+
+        index = index.after_edit(text, start, end, start + len(typed))
+
+        assert list(index.starts) == naive_starts(text)
+        assert index.starts.longest == LineIndex.of(text).starts.longest
 
 
 @given(text=long_texts, data=st.data())
