@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import replace
+from functools import cached_property
 from itertools import pairwise
 from math import gcd
 from typing import TYPE_CHECKING
@@ -25,6 +26,7 @@ from codelsp.candidates.surroundings import (
     lines_below,
     width,
 )
+from codelsp.context.once import once
 from codelsp.document.syntax import TextKind
 
 if TYPE_CHECKING:
@@ -77,7 +79,7 @@ def fit_indentation(candidate: Candidate, context: CompletionContext) -> Candida
     first = 0 if owns else 1
     if not any(line.strip() for line in lines[first:]):
         return candidate
-    place = _Place.of(context, owns=owns)
+    place = _place_of(context) if owns == is_blank_line(context) else _Place.of(context, owns=owns)
     if owns and place.is_left_empty(lines):
         return candidate.dropped(_STEP, "it would leave the block above empty")
     fitted = lines[:first] + place.fitted(lines[first:], before=lines[0] if first else "")
@@ -85,6 +87,13 @@ def fit_indentation(candidate: Candidate, context: CompletionContext) -> Candida
     if text == candidate.text:
         return candidate
     return candidate.changed(_STEP, "the document is indented otherwise", text=text)
+
+
+def prepare(context: CompletionContext) -> None:
+    """Look now at what ``fit_indentation`` will look at, whatever the candidate is."""
+    if is_blank_line(context) or context.multiline:
+        place = _place_of(context)
+        _ = place.steps_above, place.depths_above, place.is_inside_brackets
 
 
 class _Place:
@@ -135,7 +144,7 @@ class _Place:
         first = next((line for line in lines if line.strip()), "")
         if self.style != "indentation" or not self._opens(self.reference):
             return False
-        if self.columns(indentation(first)) > self.reference_width or self._is_inside_brackets():
+        if self.columns(indentation(first)) > self.reference_width or self.is_inside_brackets:
             return False
         said = first.lstrip()
         # What stands at the margin after the header of a class is more likely a method of it.
@@ -198,7 +207,7 @@ class _Place:
         if len(steps) != 1:
             return lines
         found, wanted = steps.pop(), self._local_unit()
-        if found == wanted or found not in _USUAL_UNITS or found in self._steps_above():
+        if found == wanted or found not in _USUAL_UNITS or found in self.steps_above:
             return lines
         base = self.reference_width
         return [self._scaled(line, base, found, wanted) for line in lines]
@@ -224,12 +233,14 @@ class _Place:
 
     def _local_unit(self) -> int:
         """Return the width of a level as the nearest block above shows it, or the user does."""
-        steps = self._steps_above()
+        steps = self.steps_above
         if not steps or self.unit_width in steps or steps[-1] not in _USUAL_UNITS:
             return self.unit_width
         return steps[-1]
 
-    def _steps_above(self) -> list[int]:
+    @cached_property
+    def steps_above(self) -> list[int]:
+        """How much deeper the lines above are that follow the opening of a block; from the top."""
         above = [line for line in lines_above(self.context)[:60] if line.strip()][::-1]
         if self.owns and self.context.line_prefix:
             above.append(self.context.line_prefix + ".")
@@ -270,12 +281,12 @@ class _Place:
             return None
         if not self.openers:
             return self._depth_without_openers(found, users)
-        if self._is_inside_brackets():
+        if self.is_inside_brackets:
             return None
         base = self.reference_width
         if self._opens(self.reference):
             return self._body_depth(found, users) if self._is_in_body(found, users, said) else None
-        depths = self._depths_above()
+        depths = self.depths_above
         is_aligned = self.reference.rstrip().endswith(_MAY_OPEN)
         if is_aligned or found in depths or (self.style != "indentation" and found > base):
             return None
@@ -296,7 +307,7 @@ class _Place:
         if self.reference.rstrip().endswith(_MAY_CONTINUE):
             return None
         unit = self.tab_size if self.uses_tabs else self._local_unit()
-        depths = [*self._depths_above(), self.reference_width + unit, users]
+        depths = [*self.depths_above, self.reference_width + unit, users]
         if found in depths:
             return None
         return users if users > 0 else min(depths, key=lambda each: abs(each - found))
@@ -309,8 +320,9 @@ class _Place:
         real = [depth for depth in depths if depth > self.reference_width]
         return found if found in real else real[0]
 
-    def _depths_above(self) -> list[int]:
-        """Return the columns of the blocks that the line above stands in, innermost first."""
+    @cached_property
+    def depths_above(self) -> list[int]:
+        """The columns of the blocks that the line above stands in, innermost first."""
         depths = [self.reference_width]
         for line in lines_above(self.context):
             if line.strip() and (columns := self.columns(indentation(line))) < depths[-1]:
@@ -325,7 +337,9 @@ class _Place:
             return self.columns(indentation(solid[1])) > 0
         return _NEVER_OUTSIDE.match(solid[0]) is not None and self.style == "indentation"
 
-    def _is_inside_brackets(self) -> bool:
+    @cached_property
+    def is_inside_brackets(self) -> bool:
+        """Whether a bracket of the lines above is still open."""
         lexis = lexis_of(language(self.context))
         if lexis is None:
             return True
@@ -337,6 +351,12 @@ class _Place:
             return line
         head = indentation(line)
         return self.whitespace(max(self.columns(head) + shift, 0)) + line[len(head) :]
+
+
+@once
+def _place_of(context: CompletionContext) -> _Place:
+    """Return the place of a candidate that owns the line where it is blank."""
+    return _Place.of(context, owns=is_blank_line(context))
 
 
 def _without_blank_lines(text: str) -> str:

@@ -58,6 +58,12 @@ def check_syntax(candidate: Candidate, context: CompletionContext) -> Candidate:
     return candidate.dropped(_STEP, "the document would have more syntax errors")
 
 
+def prepare(context: CompletionContext) -> None:
+    """Count now the errors there are, whatever the candidate is."""
+    if context.tree is not None and language(context).style not in _UNCHECKED_STYLES:
+        _ = _trial_of(context).errors_before
+
+
 class _Trial:
     """Counts the syntax errors around the cursor with a candidate in place."""
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 from codelsp.candidates.candidate import Candidate
@@ -59,7 +60,7 @@ class Generated:
             end=offset,
             log_probs=_log_probs(self.tokens, kept),
             finish_reason=self.finish_reason,
-            sureness=tuple(self.sums()) if self.has_opinion else (),
+            sureness=self.sums if self.has_opinion else (),
         )
 
     @property
@@ -67,11 +68,15 @@ class Generated:
         """Whether the engine said how likely it takes this to be."""
         return any(token.log_prob is not None for token in self.tokens)
 
-    def sums(self) -> Iterator[tuple[int, float]]:
-        """Yield visible characters and log-probability so far, after each token.
+    @cached_property
+    def sums(self) -> tuple[tuple[int, float], ...]:
+        """Visible characters and log-probability so far, after each token.
 
         Forced text has none: it is certain.
         """
+        return tuple(self._summed())
+
+    def _summed(self) -> Iterator[tuple[int, float]]:
         # Of a token that is typed in part, the part that is left counts.
         surplus = sum(len(token.text) for token in self.tokens) - len(self.text)
         n_visible, total = 0, 0.0

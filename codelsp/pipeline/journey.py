@@ -12,7 +12,7 @@ from contextlib import aclosing
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
-from codelsp.candidates.clean import clean
+from codelsp.candidates.clean import clean, prepare
 from codelsp.candidates.first_line import first_line
 from codelsp.candidates.stream_cut import StreamCut
 from codelsp.candidates.sure_part import sure_part
@@ -223,9 +223,9 @@ class Journey:
     def look_ahead(self, context: CompletionContext) -> None:
         """Do now what ``judge`` will need, and the model has no part in.
 
-        What is recalled is cleaned once now: the steps remember what they found out about the
-        context, and how the document parses with it.
+        What is recalled is cleaned: the steps remember how the document parses with it.
         """
+        prepare(context)
         recalled = self._recalled(context)
         if recalled is not None:
             clean(recalled.as_candidate(context.offset), context)

@@ -30,11 +30,11 @@ def mixed(one: Generated, other: Generated | None) -> Generated:
     """
     if other is None or not one.has_opinion or (other.text and not other.has_opinion):
         return one
-    sums = list(other.sums())
+    sums = other.sums
     said, heard = _visible(one.text), _visible(other.text)
     tokens: list[Token] = []
     before = 0.0
-    for token, (n_visible, total) in zip(one.tokens, one.sums(), strict=True):
+    for token, (n_visible, total) in zip(one.tokens, one.sums, strict=True):
         if token.log_prob is None:
             tokens.append(token)
             continue

@@ -19,7 +19,7 @@ def generated(*pairs: tuple[str, float | None]) -> Generated:
 
 def chances(one: Generated) -> list[float]:
     """Return the chance of each beginning of ``one``, a token longer each time."""
-    return [round(math.exp(total), 4) for _, total in one.sums()]
+    return [round(math.exp(total), 4) for _, total in one.sums]
 
 
 def test_what_both_say_is_likelier_than_either_thinks() -> None:
