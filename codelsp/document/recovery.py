@@ -7,6 +7,8 @@ function but an error.  Yet its lines are indented, and say by their first words
 from __future__ import annotations
 
 import re
+from collections import OrderedDict
+from dataclasses import dataclass
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
@@ -21,6 +23,7 @@ _MAX_LINES = 1_000
 _LINES_AT_ONCE = 150
 """Lines above the cursor that are looked at, and how many before asking whether that will do."""
 _MAX_HEADER_CHARS = 400
+_MAX_DOCUMENTS, _MAX_KEPT_CHARS = 8, 200_000
 # The last line of a signature of several, ") {", or a brace on a line of its own.
 _CLOSES_SIGNATURE = re.compile(r"[)\]]|\{\s*$")
 
@@ -28,11 +31,53 @@ Header = tuple[str, str, int, int]
 """Kind, name, start and end of the line or lines that begin a function or class."""
 
 
-def headers_above(source: Source, offset: int) -> Iterator[Header]:
-    """Yield the headers that enclose ``offset`` by their indentation, innermost first."""
+@dataclass(frozen=True)
+class _Found:
+    """What enclosed a place, and the text above it that says so."""
+
+    first: int
+    """The offset of ``above``."""
+    above: str
+    least: int
+    headers: tuple[Header, ...]
+
+
+_found: OrderedDict[tuple[str, str], _Found] = OrderedDict()
+"""By document and language."""
+
+
+def headers_above(source: Source, offset: int) -> tuple[Header, ...]:
+    """Return the headers that enclose ``offset`` by their indentation, innermost first.
+
+    They are looked for once for as long as the lines above are the same: typing goes on in one.
+    """
     document = source.document
     last = document.line_at(offset)
-    least = indentation_at(document, last) or offset - document.line_start(last)
+    start = document.line_start(last)
+    least = indentation_at(document, last) or offset - start
+    # With the end of the line above them, without which the first line is not seen to begin.
+    first = max(document.line_start(max(last - _MAX_LINES, 0)) - 1, 0)
+    key = (document.uri, source.language.id)
+    known = _found.get(key)
+    if (
+        known is not None
+        and (known.first, known.least, len(known.above)) == (first, least, start - first)
+        and source.text.startswith(known.above, first)
+    ):
+        return known.headers
+    headers = tuple(_headers_above(source, last, least))
+    # A text that begins with the cursor's line has nothing above by which to know it again.
+    if 0 < start - first <= _MAX_KEPT_CHARS:
+        _found[key] = _Found(first, source.text[first:start], least, headers)
+        _found.move_to_end(key)
+        if len(_found) > _MAX_DOCUMENTS:
+            _found.popitem(last=False)
+    return headers
+
+
+def _headers_above(source: Source, last: int, least: int) -> Iterator[Header]:
+    """Yield the headers that enclose a line of number ``last``, indented by ``least``."""
+    document = source.document
     signature_end: int | None = None
 
     def most() -> int:
