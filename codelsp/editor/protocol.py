@@ -70,7 +70,8 @@ class CodeProtocol(LanguageServerProtocol):
         elif method == types.CANCEL_REQUEST:
             self._cancel(params)
         elif method in self.fm.features:
-            contextvars.copy_context().run(self._handle_notification, method, params)
+            # Not through pygls, which makes a future of it for handlers that may fail; ours do not.
+            self.fm.features[method](params)
         else:
             logger.debug("ignored the notification %s", method)
 

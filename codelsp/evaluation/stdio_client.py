@@ -1,7 +1,7 @@
 """A bare LSP client over a server process's stdin and stdout, for measuring.
 
 It knows just enough of the protocol to be an editor, and adds as little time of its own as it
-can: no typed structures, no converters.
+can: no typed structures, no converters, and an answer is known as soon as its last byte is read.
 """
 
 from __future__ import annotations
@@ -9,47 +9,50 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import json
-from typing import TYPE_CHECKING, Any
+import re
+from typing import TYPE_CHECKING, Any, cast
 
 from codelsp.errors import CodelspError
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
 ANSWER_SECONDS = 60.0
 _LEAVING_SECONDS = 5.0
+_STDIN, _STDOUT = 0, 1
+_HEADER = re.compile(
+    rb"(?:[^\r\n]+\r\n)*?content-length: *(\d+)\r\n(?:[^\r\n]+\r\n)*\r\n", re.IGNORECASE
+)
 
 
 class ServerGoneError(CodelspError):
     """The server process has ended, or does not answer."""
 
 
-class StdioClient:
+class StdioClient(asyncio.SubprocessProtocol):
     """One server process and the requests that wait for it."""
 
-    def __init__(self, process: asyncio.subprocess.Process) -> None:
-        self._process = process
+    def __init__(self) -> None:
         self._waiting: dict[int, asyncio.Future[Any]] = {}
         self._next_id = 0
-        self._reader = asyncio.create_task(self._read())
+        self._unread = b""
+        self._is_gone = False
+        self._ended: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._transport: asyncio.SubprocessTransport
 
     @classmethod
     async def start(cls, command: Sequence[str], env: Mapping[str, str]) -> StdioClient:
         """Start a server with ``command``; its log on stderr goes nowhere."""
-        process = await asyncio.create_subprocess_exec(
-            *command,
-            stdin=asyncio.subprocess.PIPE,
-            stdout=asyncio.subprocess.PIPE,
-            stderr=asyncio.subprocess.DEVNULL,
-            env=dict(env),
-            limit=2**24,
+        loop = asyncio.get_running_loop()
+        _, client = await loop.subprocess_exec(
+            cls, *command, stderr=asyncio.subprocess.DEVNULL, env=dict(env)
         )
-        return cls(process)
+        return client
 
     @property
     def pid(self) -> int:
         """The server's process id."""
-        return self._process.pid
+        return self._transport.get_pid()
 
     async def request(self, method: str, params: Any) -> Any:  # JSON
         """Return the result of a request.
@@ -57,20 +60,23 @@ class StdioClient:
         Raises:
             ServerGoneError: the server ended, answered an error, or does not answer in a minute.
         """
-        if self._reader.done():
-            raise ServerGoneError("The server is gone.")
         self._next_id += 1
         answer = asyncio.get_running_loop().create_future()
         self._waiting[self._next_id] = answer
-        message = {"id": self._next_id, "method": method, "params": params}
-        self._write(message)
+        self._write({"id": self._next_id, "method": method, "params": params})
+        error = ServerGoneError(f"The server did not answer {method} in a minute.")
+        late = asyncio.get_running_loop().call_later(ANSWER_SECONDS, _fail, answer, error)
         try:
-            return await asyncio.wait_for(answer, ANSWER_SECONDS)
-        except asyncio.TimeoutError as error:
-            raise ServerGoneError(f"The server did not answer {method} in a minute.") from error
+            return await answer
+        finally:
+            late.cancel()
 
     def notify(self, method: str, params: Any) -> None:  # JSON
-        """Send a notification."""
+        """Send a notification.
+
+        Raises:
+            ServerGoneError: the server ended.
+        """
         self._write({"method": method, "params": params})
 
     async def close(self) -> None:
@@ -78,39 +84,56 @@ class StdioClient:
         with contextlib.suppress(ServerGoneError):
             await self.request("shutdown", None)
             self.notify("exit", None)
-        if self._process.stdin is not None:
-            self._process.stdin.close()
-        try:
-            await asyncio.wait_for(self._process.wait(), _LEAVING_SECONDS)
-        except asyncio.TimeoutError:
-            self._process.kill()
-            await self._process.wait()
-        self._reader.cancel()
-        await asyncio.wait([self._reader])
+        self._stdin.close()
+        await asyncio.wait([self._ended], timeout=_LEAVING_SECONDS)
+        if not self._ended.done():
+            with contextlib.suppress(ProcessLookupError):
+                self._transport.kill()
+            await self._ended
+        self._transport.close()
+
+    @property
+    def _stdin(self) -> asyncio.WriteTransport:
+        return cast("asyncio.WriteTransport", self._transport.get_pipe_transport(_STDIN))
 
     def _write(self, message: dict[str, Any]) -> None:
-        body = json.dumps({"jsonrpc": "2.0", **message}, separators=(",", ":")).encode()
-        if self._process.stdin is None or self._process.stdin.is_closing():
+        if self._is_gone or self._stdin.is_closing():
             raise ServerGoneError("The server is gone.")
-        self._process.stdin.write(b"Content-Length: %d\r\n\r\n" % len(body) + body)
+        body = json.dumps({"jsonrpc": "2.0", **message}, separators=(",", ":")).encode()
+        self._stdin.write(b"Content-Length: %d\r\n\r\n" % len(body) + body)
 
-    async def _read(self) -> None:
-        stream = self._process.stdout
-        if stream is None:
-            raise ServerGoneError("The server has no stdout.")
-        try:
-            while True:
-                header = await stream.readuntil(b"\r\n\r\n")
-                length = next(
-                    int(line.split(b":")[1])
-                    for line in header.split(b"\r\n")
-                    if line.lower().startswith(b"content-length:")
-                )
-                self._take(json.loads(await stream.readexactly(length)))
-        except (asyncio.IncompleteReadError, ConnectionError, BrokenPipeError):
+    # What the loop calls.
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """Keep the process at hand."""
+        self._transport = cast("asyncio.SubprocessTransport", transport)
+
+    def pipe_data_received(self, fd: int, data: bytes) -> None:
+        """Take what the server has written."""
+        if fd == _STDOUT:
+            self._unread += data
+            for body in self._bodies():
+                self._take(json.loads(body))
+
+    def pipe_connection_lost(self, fd: int, exc: Exception | None) -> None:  # noqa: ARG002
+        """Let nobody wait for a server that writes nothing any more."""
+        if fd == _STDOUT:
+            self._is_gone = True
             for answer in self._waiting.values():
-                if not answer.done():
-                    answer.set_exception(ServerGoneError("The server ended."))
+                _fail(answer, ServerGoneError("The server ended."))
+
+    def process_exited(self) -> None:
+        """Note that the process has ended."""
+        if not self._ended.done():
+            self._ended.set_result(None)
+
+    def _bodies(self) -> Iterator[bytes]:
+        while (header := _HEADER.match(self._unread)) is not None:
+            start, end = header.end(), header.end() + int(header[1])
+            if len(self._unread) < end:
+                return
+            body, self._unread = self._unread[start:end], self._unread[end:]
+            yield body
 
     def _take(self, message: dict[str, Any]) -> None:
         if "method" in message:
@@ -121,9 +144,14 @@ class StdioClient:
         if answer is None or answer.done():
             return
         if "error" in message:
-            answer.set_exception(ServerGoneError(f"The server answered {message['error']}."))
+            _fail(answer, ServerGoneError(f"The server answered {message['error']}."))
         else:
             answer.set_result(message["result"])
+
+
+def _fail(answer: asyncio.Future[Any], error: ServerGoneError) -> None:
+    if not answer.done():
+        answer.set_exception(error)
 
 
 def _client_answer(message: dict[str, Any]) -> Any:  # JSON

@@ -264,7 +264,8 @@ class Completer:
             await self._debounce(query, trace)
         trace.source = "model"
         run = self._start(journey, context, trace)
-        self._tell(Status(StatusKind.BUSY, model=journey.model.name))
+        # The run begins when the loop turns; who draws the status can wait for that.
+        asyncio.get_running_loop().call_soon(self._tell_busy, run, journey.model.name)
         return await self._ride(run, query)
 
     async def _ride(self, run: Run, query: CompletionQuery) -> tuple[Generated, ...] | None:
@@ -455,6 +456,10 @@ class Completer:
 
     def _tell(self, status: Status) -> None:
         self.on_status(status)
+
+    def _tell_busy(self, run: Run, model: str) -> None:
+        if run.is_running:
+            self._tell(Status(StatusKind.BUSY, model=model))
 
     def _tell_idle(self) -> None:
         self.on_status(self.status)

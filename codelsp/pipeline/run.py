@@ -113,11 +113,13 @@ class Run:
             loop = asyncio.get_running_loop()
             loop.call_soon(self._journey.look_ahead, self._context)
             requests = self._journey.requests(prompt, self._context)
-            return await self._journey.generate_all(
+            result = await self._journey.generate_all(
                 requests, self._context, self.trace, self._watch
             )
         finally:
             self._slots.release()
+        self._hand_over(result)
+        return result
 
     def _watch(self, text: str) -> None:
         """Keep what the first generation says, and abort when it contradicts every rider."""
@@ -135,18 +137,23 @@ class Run:
         is_own = query.document is own.document and query.offset == own.offset
         return is_own or self.agrees(query.document, query.offset)
 
+    def _hand_over(self, result: tuple[Generated, ...]) -> None:
+        """Give the riders what they wait for; they go on when the loop turns next."""
+        self._on_done(self, result)
+        for rider in self._riders:
+            if not rider.future.done():
+                rider.future.set_result(result)
+
     def _settle(self, task: asyncio.Task[tuple[Generated, ...]]) -> None:
+        """Let go of riders who got nothing: the run was aborted, or has failed."""
         error = None if task.cancelled() else task.exception()
-        result = None if task.cancelled() or error else task.result()
-        if result is not None:
-            self._on_done(self, result)
         for rider in self._riders:
             if rider.future.done():
                 continue
             if error is not None:
                 rider.future.set_exception(error)
             else:
-                rider.future.set_result(result)
+                rider.future.set_result(None)
 
 
 class _Rider:
