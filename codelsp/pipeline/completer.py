@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import sys
 import time
 from collections import OrderedDict, deque
 from dataclasses import dataclass, replace
@@ -58,10 +59,12 @@ ISSUED_INSERTIONS = 512
 
 @dataclass
 class _Turn:
-    """One request being answered."""
+    """One request being answered, in the task of who asks."""
 
     query: CompletionQuery
-    task: asyncio.Task[Answer]
+    task: asyncio.Task[Any]
+    answer: asyncio.Future[Answer | None]
+    """None if who asked was cancelled."""
     is_superseded: bool = False
 
 
@@ -123,22 +126,27 @@ class Completer:
         uri = query.document.uri
         self._is_automatic |= query.trigger is Trigger.AUTOMATIC
         while (turn := self._turns.get(uri)) is not None and _is_same(turn.query, query):
-            answer = await _joined(turn)
-            if answer is not None:
-                return answer
-            self._forget(uri, turn)
+            # Shielded: one of two who ask the same may be cancelled, and the other not.
+            joined = await asyncio.shield(turn.answer)
+            if joined is not None:
+                return joined
         self._supersede(uri)
         self._speculation.stop()
-        turn = _Turn(query, asyncio.create_task(self._answer(query, root)))
-        self._turns[uri] = turn
+        turn = self._turns[uri] = _turn(query)
+        answer: Answer | None = None
         try:
-            return await turn.task
+            answer = await self._answer(query, root)
         except asyncio.CancelledError:
             if not turn.is_superseded:
                 raise
-            return SUPERSEDED
+            # It was we who cancelled the task, and not who else may have its reasons.
+            if sys.version_info >= (3, 11):
+                turn.task.uncancel()
+            answer = SUPERSEDED
         finally:
             self._forget(uri, turn)
+            turn.answer.set_result(answer)
+        return answer
 
     def _forget(self, uri: str, turn: _Turn) -> None:
         if self._turns.get(uri) is turn:
@@ -146,7 +154,7 @@ class Completer:
 
     def _supersede(self, uri: str) -> None:
         turn = self._turns.pop(uri, None)
-        if turn is not None and not turn.task.done():
+        if turn is not None:
             turn.is_superseded = True
             turn.task.cancel()
 
@@ -479,12 +487,11 @@ def _is_same(one: CompletionQuery, other: CompletionQuery) -> bool:
     )
 
 
-async def _joined(turn: _Turn) -> Answer | None:
-    """Return the answer that another request is getting; None if that one was cancelled."""
-    await asyncio.wait([turn.task])
-    if not turn.task.cancelled():
-        return turn.task.result()
-    return SUPERSEDED if turn.is_superseded else None
+def _turn(query: CompletionQuery) -> _Turn:
+    task = asyncio.current_task()
+    if task is None:
+        raise RuntimeError("a request is answered in a task")
+    return _Turn(query, task, asyncio.get_running_loop().create_future())
 
 
 def _ignore(_told: object) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import sys
 import time
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
@@ -104,6 +105,44 @@ async def test_the_newest_request_wins_and_the_older_is_answered_superseded() ->
     assert (await older).is_superseded
     assert desk.shown(await newer) == "height + 2"
     assert desk.engine.runs[0].was_cancelled
+
+
+async def test_who_was_superseded_goes_on_with_other_work() -> None:
+    desk = Desk.with_document(UNFINISHED, ["width * height\n", "height + 2\n"])
+    gate = desk.engine.hold_at(1)
+
+    async def ask_and_go_on() -> str:
+        answer = await desk.ask()
+        await asyncio.sleep(0)
+        # A time limit further up tells its own cancelling from others' by their number.
+        await asyncio.wait_for(asyncio.sleep(0), 10)
+        return "superseded" if answer.is_superseded else "answered"
+
+    older = asyncio.create_task(ask_and_go_on())
+    await gate.reached.wait()
+    desk.type("-")
+    await desk.ask()
+
+    assert await older == "superseded"
+    if sys.version_info >= (3, 11):
+        assert older.cancelling() == 0
+
+
+async def test_one_of_two_who_ask_the_same_is_cancelled_and_the_other_is_not() -> None:
+    desk = Desk.with_document(UNFINISHED, ["width * height\n", "height + 2\n"])
+    gate = desk.engine.hold_at(1)
+    first = desk.start()
+    await gate.reached.wait()
+    second, third = desk.start(), desk.start()
+    await asyncio.sleep(0)
+    second.cancel()
+    await asyncio.sleep(0)
+    assert not first.done()
+    gate.opened.set()
+
+    assert desk.shown(await first) == desk.shown(await third) == "width * height"
+    assert second.cancelled()
+    assert len(desk.engine.runs) == 1
 
 
 async def test_a_request_that_agrees_attaches_to_the_running_generation() -> None:
