@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 from codelsp.document.edit import Edit, point_at
@@ -61,12 +62,12 @@ class Splice:
         after = whole[self.end : last - self.shift] if last > new_end else ""
         return whole[first : self.start] + inner + after
 
-    @property
+    @cached_property
     def shift(self) -> int:
         """How far what stands behind has moved."""
         return len(self.text) - (self.end - self.start)
 
-    @property
+    @cached_property
     def new_end(self) -> int:
         """Where ``text`` ends."""
         return self.start + len(self.text)

@@ -38,6 +38,7 @@ class Speculation:
 
     def __init__(self, bench: Workbench) -> None:
         self._bench = bench
+        self._pending: asyncio.TimerHandle | None = None
         self._task: asyncio.Task[None] | None = None
         self._about: tuple[DocumentSnapshot, int, Insertion | None] | None = None
 
@@ -55,23 +56,32 @@ class Speculation:
         self.stop()
         pace = self._bench.connection(query.document).pace
         if self._bench.settings.speculate and pace.affords_speculation():
-            self._task = asyncio.create_task(self._work(query, insertion, root))
+            # A timer and not yet a task: most keys are followed by another one.
+            loop = asyncio.get_running_loop()
+            self._pending = loop.call_later(IDLE_SECONDS, self._start, query, insertion, root)
             self._about = about
 
     def _is_about(self, about: tuple[DocumentSnapshot, int, Insertion | None]) -> bool:
         """Whether it is at work on just this: an editor may say twice where its cursor is."""
-        if self._task is None or self._task.done() or self._about is None:
+        is_done = self._pending is None and (self._task is None or self._task.done())
+        if is_done or self._about is None:
             return False
         return self._about[0] is about[0] and self._about[1:] == about[1:]
 
     def stop(self) -> None:
         """End it at once, and close the engine's stream."""
+        if self._pending is not None:
+            self._pending.cancel()
+            self._pending = None
         if self._task is not None:
             self._task.cancel()
             self._task = None
 
+    def _start(self, query: CompletionQuery, insertion: Insertion | None, root: str) -> None:
+        self._pending = None
+        self._task = asyncio.create_task(self._work(query, insertion, root))
+
     async def _work(self, query: CompletionQuery, insertion: Insertion | None, root: str) -> None:
-        await asyncio.sleep(IDLE_SECONDS)
         bench = self._bench
         coming = query if insertion is None else accepting(query, insertion)
         is_known = bench.cache.shown(coming, is_invoked=False) is not None
