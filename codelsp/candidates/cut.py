@@ -122,7 +122,8 @@ def _cut_open_end(candidate: Candidate, context: CompletionContext) -> Candidate
 def _last_statement_end(candidate: Candidate, context: CompletionContext, limit: int) -> int:
     """Return the end of the last line up to ``limit`` that ends a statement, else ``limit``."""
     text = candidate.text
-    tree = context.tree and context.tree.with_edit(candidate.start, candidate.end, text)
+    tree = context.tree if _may_have_border(text, limit) else None
+    tree = tree and tree.with_edit(candidate.start, candidate.end, text)
     if tree is not None:
         ends = tree.statement_ends(candidate.start, candidate.start + limit)
         places = {end - candidate.start for end in ends}
@@ -130,6 +131,14 @@ def _last_statement_end(candidate: Candidate, context: CompletionContext, limit:
         if borders:
             return max(borders)
     return _last_balanced_line(text, context, limit)
+
+
+def _may_have_border(text: str, limit: int) -> bool:
+    """Whether a line that begins before ``limit`` may end a statement; else none need be parsed."""
+    return any(
+        line.endswith((";", ",")) or (line and not _OPENS_BLOCK.fullmatch(line))
+        for line in map(str.strip, text[: limit + 1].split("\n"))
+    )
 
 
 def _is_border(text: str, place: int) -> bool:

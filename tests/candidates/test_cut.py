@@ -3,6 +3,7 @@ from __future__ import annotations
 import pytest
 
 from codelsp.candidates.cut import cut_to_block, cut_to_line, cut_unfinished
+from codelsp.document.syntax import SyntaxTree
 from codelsp.engine.port import FinishReason
 from tests.candidates.contexts import candidate_at, context_at, dropped_by
 
@@ -50,6 +51,17 @@ def test_a_statement_is_never_cut_in_two(has_tree: bool) -> None:
     kept = unfinished(marked, text, "javascript", multiline=True, has_tree=has_tree)
 
     assert kept == "\n  const a = 1;"
+
+
+def test_nothing_is_parsed_where_no_line_can_end_a_statement(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(SyntaxTree, "with_edit", lambda *_: pytest.fail("parsed"))
+    kept = unfinished(
+        "def f():\n<CURSOR>\n", "    if a == 1:\n        # of all occ", multiline=True
+    )
+
+    assert kept == "    if a == 1:"
 
 
 def test_a_line_that_came_to_its_end_is_whole() -> None:
