@@ -22,6 +22,7 @@ from codelsp.editor import (
     commands,
     configuration,
     from_lsp,
+    garbage,
     notebooks,
     outcomes,
     synchronization,
@@ -143,6 +144,7 @@ async def _answered(
         return None
     ls.count_offer(answer, query.document.language_id)
     _once_sent(partial(session.completer.keep_up, query, root=root))
+    _once_sent(garbage.collect)
     return pack(answer, query, session)
 
 

@@ -72,18 +72,15 @@ async def _serve_opened(
 ) -> None:
     """Serve the session that was opened; its engine starts while pygls is being imported."""
     import asyncio
-    import gc
 
+    from codelsp.editor import garbage
     from codelsp.editor.session import Session
 
     session = Session(greeting, options.engine_factory or _settled_engine)
     if session.settings.enabled:
         warming = asyncio.ensure_future(session.warm_up())
     new_server = await asyncio.to_thread(_prepared, options)
-    # What has been imported stays: it need not be looked through at every collection, which
-    # would cost a keystroke tens of milliseconds now and then.
-    gc.collect()
-    gc.freeze()
+    garbage.settle()
     from codelsp.editor.connections import serve_pipe
 
     server = new_server()
@@ -100,8 +97,10 @@ def serve_tcp(host: str, port: int, options: ServeOptions) -> int:
     """Serve any number of editors over TCP, until interrupted; return the exit code."""
     new_server = _prepared(options)
     _warn_if_reachable(host)
+    from codelsp.editor import garbage
     from codelsp.editor.connections import listen_tcp
 
+    garbage.settle()
     return _run(listen_tcp(host, port, new_server, options.on_listening or _log_address))
 
 
@@ -109,8 +108,10 @@ def serve_ws(host: str, port: int, options: ServeOptions) -> int:
     """Serve any number of editors over WebSocket, until interrupted; return the exit code."""
     new_server = _prepared(options)
     _warn_if_reachable(host)
+    from codelsp.editor import garbage
     from codelsp.editor.connections import listen_ws
 
+    garbage.settle()
     listening = options.on_listening or _log_address
     return _run(listen_ws(host, port, options, new_server, listening))
 

@@ -1,0 +1,37 @@
+"""When Python looks for garbage: while nobody waits.
+
+Reference counts free nearly everything at once.  What is left, objects that hold each other, a
+collector looks for after every few hundred new objects, in the middle of whatever is being done:
+two milliseconds of one keystroke in fifteen.  So it waits for longer, and is called when an answer
+has been written.  To call it after each one is worse: what it looks at takes the place of what the
+next keystroke needs in the processor's caches.
+
+The collector is the process's, and so are these functions.
+"""
+
+from __future__ import annotations
+
+import gc
+from itertools import count
+
+WORTH_LOOKING = 7_000
+"""New objects since the last look, about a megabyte: those of a dozen keystrokes."""
+_AUTOMATIC = 50_000
+"""New objects after which it looks by itself, wait who may."""
+_FULL_EVERY = 64
+"""Looks of which one is at old objects too."""
+
+_looks = count(1)
+
+
+def settle() -> None:
+    """Look at all there is, and never again at it: what has been imported stays."""
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(_AUTOMATIC)
+
+
+def collect() -> None:
+    """Look for garbage, if there may be much, now that nobody waits."""
+    if gc.get_count()[0] >= WORTH_LOOKING:
+        gc.collect(1 if next(_looks) % _FULL_EVERY else 2)
