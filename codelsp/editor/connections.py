@@ -1,7 +1,7 @@
 """Connections: from a stream of bytes to a server at its end, over stdio, TCP and WebSocket.
 
-Messages are taken one at a time, and after each one the loop runs once, so that a request has
-looked at its document before the next message changes it.
+Messages are taken one at a time, and after each request the loop runs once, so that it has looked
+at its document before the next message changes it.
 """
 
 from __future__ import annotations
@@ -42,10 +42,11 @@ _PARENT_CHECK_SECONDS = 3.0
 async def serve_bodies(server: CodeServer, bodies: AsyncIterator[bytes]) -> None:
     """Hand every message to ``server`` until ``exit`` or the end of the stream."""
     async for body in bodies:
-        server.protocol.receive(body)
+        has_begun = server.protocol.receive(body)
         if server.protocol.is_over:
             return
-        await asyncio.sleep(0)
+        if has_begun:
+            await asyncio.sleep(0)
 
 
 async def serve_pipe(server: CodeServer, pipe: FdPipe, opening: Opening) -> None:

@@ -51,17 +51,21 @@ class CodeProtocol(LanguageServerProtocol):
         """Whether ``exit`` has come."""
         return self.lifecycle.phase is Phase.OVER
 
-    def receive(self, body: bytes) -> None:
-        """Take one message as it came; never raises for what an editor may send."""
+    def receive(self, body: bytes) -> bool:
+        """Take one message as it came; never raises for what an editor may send.
+
+        Returns:
+            Whether a request has begun that has not yet looked at its document.
+        """
         message = parse_message(body)
         admitted = self.lifecycle.admit(message) if isinstance(message, dict) else message
         if isinstance(admitted, Refusal):
             logger.warning("refused a message: %s", admitted.message)
             self._send_data(admitted.as_json())
-        elif admitted is not None:
-            self._dispatch(admitted)
+            return False
+        return admitted is not None and self._dispatch(admitted)
 
-    def _dispatch(self, message: Json) -> None:
+    def _dispatch(self, message: Json) -> bool:
         method, params = message.get("method"), message.get("params")
         if method is None:
             self._settle(message)
@@ -74,6 +78,7 @@ class CodeProtocol(LanguageServerProtocol):
             self.fm.features[method](params)
         else:
             logger.debug("ignored the notification %s", method)
+        return method is not None and "id" in message
 
     def _serve(self, message_id: int | str, method: str, params: object) -> None:
         if method in self.fm.features or method in self.fm.builtin_features:

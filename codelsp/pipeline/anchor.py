@@ -75,6 +75,12 @@ class Anchor:
             None,
         )
 
+    def stands_before(self, document: DocumentSnapshot, offset: int) -> bool:
+        """Whether ``offset`` is this place; the text after it is not looked at."""
+        if document.uri != self.uri or (self.is_document_start and offset != len(self.before)):
+            return False
+        return self._is_before(document.text, offset)
+
     def agrees(self, text: str, document: DocumentSnapshot, offset: int) -> bool:
         """Whether ``document`` at ``offset`` may still be on the way that ``text`` goes.
 

@@ -164,7 +164,7 @@ def _item(query: CompletionQuery, insertion: Insertion) -> _Item:
 def _remaining(
     entry: _Shown, document: DocumentSnapshot, offset: int
 ) -> tuple[Insertion, ...] | None:
-    is_same_place = entry.cursor.typed_before("", document, offset) == 0
+    is_same_place = entry.cursor.stands_before(document, offset)
     typed = [
         (item, n_typed)
         for item in entry.items
