@@ -8,9 +8,12 @@ What stays pygls': handlers and their cancellation, responses, and requests to t
 
 from __future__ import annotations
 
+import asyncio
 import contextvars
 import logging
-from typing import TYPE_CHECKING
+from concurrent.futures import Future
+from functools import partial
+from typing import TYPE_CHECKING, Any, cast
 
 from lsprotocol import types
 from pygls.protocol import LanguageServerProtocol
@@ -26,6 +29,8 @@ from codelsp.editor.lifecycle import (
 )
 
 if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+
     from cattrs import Converter
     from pygls.lsp.server import LanguageServer
 
@@ -81,7 +86,13 @@ class CodeProtocol(LanguageServerProtocol):
         return method is not None and "id" in message
 
     def _serve(self, message_id: int | str, method: str, params: object) -> None:
-        if method in self.fm.features or method in self.fm.builtin_features:
+        handler = self.fm.features.get(method)
+        if handler is not None and asyncio.iscoroutinefunction(handler):
+            task = asyncio.ensure_future(self._answer(message_id, handler, params))
+            # All that is asked of it there is ``cancel``.
+            self._request_futures[message_id] = cast("Future[Any]", task)
+            task.add_done_callback(partial(self._settle_unbegun, message_id))
+        elif handler is not None or method in self.fm.builtin_features:
             # Not through ``handle_message``: it finds out by the structure of a message of pygls'
             # what is known here, which takes a fifth of a millisecond for each one.
             contextvars.copy_context().run(self._handle_request, message_id, method, params)
@@ -89,6 +100,26 @@ class CodeProtocol(LanguageServerProtocol):
             logger.info("refused the request %s: no such method", method)
             refusal = Refusal(message_id, METHOD_NOT_FOUND, f"no method {method}")
             self._send_data(refusal.as_json())
+
+    async def _answer(
+        self, message_id: int | str, handler: Callable[[object], Awaitable[object]], params: object
+    ) -> None:
+        """Send what ``handler`` returns as soon as it does, and not when the loop turns next."""
+        done: Future[object] = Future()
+        try:
+            done.set_result(await handler(params))
+        except asyncio.CancelledError:
+            done.cancel()
+        except Exception as error:  # noqa: BLE001  # answered, and logged, by pygls
+            done.set_exception(error)
+        self._send_handler_result(done, msg_id=message_id)
+
+    def _settle_unbegun(self, message_id: int | str, task: asyncio.Task[None]) -> None:
+        """Answer a request that was cancelled before its handler began; later, that answers."""
+        if task.cancelled():
+            done: Future[object] = Future()
+            done.cancel()
+            self._send_handler_result(done, msg_id=message_id)
 
     def _send_response(
         self, msg_id: int | str, result: object = None, error: types.ResponseError | None = None

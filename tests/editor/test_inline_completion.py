@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 from typing import Any
 
 import pytest
@@ -144,6 +145,22 @@ async def test_a_superseded_request_is_answered_null_and_the_newest_with_its_ite
 
         assert (await asyncio.wait_for(second, 5))["result"]["items"]
         assert (await asyncio.wait_for(first, 5))["result"] is None
+
+
+async def test_a_request_cancelled_before_it_has_begun_is_answered_so() -> None:
+    async with Desk() as desk:
+        params = desk.open(LINE)
+        await desk.ask("codelsp/unknown")
+        for message in (
+            {"id": 99, "method": METHOD, "params": params},
+            {"method": "$/cancelRequest", "params": {"id": 99}},
+        ):
+            # The loop does not turn between them.
+            desk.server.protocol.receive(json.dumps({"jsonrpc": "2.0", **message}).encode())
+        await desk.ask("codelsp/unknown")
+
+    [answer] = [message for message in desk.sent if message.get("id") == 99]
+    assert answer["error"]["code"] == -32800
 
 
 async def test_a_cancelled_request_is_answered_so_and_the_model_stops() -> None:
