@@ -3,7 +3,7 @@
 pygls answers nothing to a request it cannot read or that comes after ``shutdown``, shows a message
 box for each, and keeps a second copy of every document, whose lines end where LSP's do not.  So
 bytes are read here, every message passes the lifecycle, and params reach the handlers as sent.
-What stays pygls': handlers and their cancellation, responses, and requests to the editor.
+What stays pygls': the table of handlers, cancellation, responses, and requests to the editor.
 """
 
 from __future__ import annotations
