@@ -13,6 +13,7 @@ from __future__ import annotations
 import math
 import re
 from dataclasses import dataclass, fields, replace
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from codelsp.candidates.candidate import Verdict
@@ -155,8 +156,14 @@ def estimate(
         weights = UNASKED if context.query.trigger is Trigger.AUTOMATIC else WEIGHTS
     known = features(candidate, context)
     log_odds = weights.bias if candidate.log_probs else weights.bias_unknown
-    log_odds += sum(getattr(weights, name) * getattr(known, name) for name in _NAMES)
+    log_odds += sum(weight * getattr(known, name) for name, weight in _at_work(weights))
     return 1.0 / (1.0 + math.exp(-log_odds))
+
+
+@lru_cache(maxsize=8)
+def _at_work(weights: RankingWeights) -> tuple[tuple[str, float], ...]:
+    """Return the features that have a weight, with it."""
+    return tuple((name, getattr(weights, name)) for name in _NAMES if getattr(weights, name))
 
 
 def judge(candidate: Candidate, context: CompletionContext, threshold: float) -> Candidate:

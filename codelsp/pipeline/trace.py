@@ -6,12 +6,11 @@ It answers ``codelsp.explainLast``.  It stays in memory, and only the newest one
 from __future__ import annotations
 
 import time
-from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Sequence
 
     from codelsp.candidates.candidate import Candidate
     from codelsp.context.completion_context import CompletionQuery
@@ -34,7 +33,8 @@ class RequestTrace:
     """``shown``, or why nothing was."""
     stages_ms: dict[str, float] = field(default_factory=dict)
     facts: dict[str, Any] = field(default_factory=dict)
-    candidates: list[dict[str, Any]] = field(default_factory=list)
+    candidates: list[Candidate] = field(default_factory=list)
+    """With what was thought of each."""
     prompt: list[dict[str, Any]] = field(default_factory=list)
     """What the model was asked, by parts; only with the setting ``trace``."""
     began: float = field(default_factory=time.perf_counter)
@@ -56,31 +56,13 @@ class RequestTrace:
         """Milliseconds since the request came."""
         return (time.perf_counter() - self.began) * 1e3
 
-    @contextmanager
-    def stage(self, name: str) -> Iterator[None]:
-        """Add the time spent inside to the stage ``name``."""
-        began = time.perf_counter()
-        try:
-            yield
-        finally:
-            spent = (time.perf_counter() - began) * 1e3
-            self.stages_ms[name] = self.stages_ms.get(name, 0.0) + spent
+    def stage(self, name: str) -> _Stage:
+        """Return a context that adds the time spent inside to the stage ``name``."""
+        return _Stage(self.stages_ms, name)
 
     def note_candidates(self, candidates: Sequence[Candidate]) -> None:
         """Keep what was thought of each candidate."""
-        self.candidates.extend(
-            {
-                "text": candidate.text,
-                "score": candidate.score,
-                "mean_log_prob": candidate.mean_log_prob,
-                "finish_reason": candidate.finish_reason.value,
-                "verdicts": [
-                    {"step": verdict.step, "action": verdict.action, "reason": verdict.reason}
-                    for verdict in candidate.verdicts
-                ],
-            }
-            for candidate in candidates
-        )
+        self.candidates.extend(candidates)
 
     def note_prompt(self, parts: Sequence[PromptPart]) -> None:
         """Keep what the model was asked."""
@@ -120,6 +102,35 @@ class RequestTrace:
             "decision": self.decision,
             "stages_ms": {name: round(spent, 3) for name, spent in self.stages_ms.items()},
             "facts": dict(self.facts),
-            "candidates": list(self.candidates),
+            "candidates": [_candidate(each) for each in self.candidates],
             **({"prompt": list(self.prompt)} if self.prompt else {}),
         }
+
+
+class _Stage:
+    """A stage being timed; a class, for a generator takes three times as long."""
+
+    __slots__ = ("_began", "_name", "_stages_ms")
+
+    def __init__(self, stages_ms: dict[str, float], name: str) -> None:
+        self._stages_ms, self._name = stages_ms, name
+
+    def __enter__(self) -> None:
+        self._began = time.perf_counter()
+
+    def __exit__(self, *_: object) -> None:
+        spent = (time.perf_counter() - self._began) * 1e3
+        self._stages_ms[self._name] = self._stages_ms.get(self._name, 0.0) + spent
+
+
+def _candidate(candidate: Candidate) -> dict[str, Any]:
+    return {
+        "text": candidate.text,
+        "score": candidate.score,
+        "mean_log_prob": candidate.mean_log_prob,
+        "finish_reason": candidate.finish_reason.value,
+        "verdicts": [
+            {"step": verdict.step, "action": verdict.action, "reason": verdict.reason}
+            for verdict in candidate.verdicts
+        ],
+    }

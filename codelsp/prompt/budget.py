@@ -76,14 +76,15 @@ def clip(
     groups = _groups(pieces, lengths)
     kept: list[Kept] = []
 
-    def keep(chosen: Sequence[_Group]) -> None:
+    def keep(chosen: Sequence[_Group]) -> int:
         kept.extend(Kept(i, 0, lengths[i]) for group in chosen for i in group.pieces)
+        return sum(group.n_tokens for group in chosen)
 
-    keep(_fitting([group for group in groups if group.role in ("", "glue", "language")], room))
-    keep(_fitting(_of(groups, "path"), (room - _sum(kept)) // _SMALL_PART))
-    keep(_fitting(_of(groups, "repository"), (room - _sum(kept)) // _SMALL_PART))
-    keep(_fitting(_of(groups, "header"), (room - _sum(kept)) // _HEADER_PART))
-    room -= _sum(kept)
+    always = [group for group in groups if group.role in ("", "glue", "language")]
+    room -= keep(_fitting(always, room))
+    room -= keep(_fitting(_of(groups, "path"), room // _SMALL_PART))
+    room -= keep(_fitting(_of(groups, "repository"), room // _SMALL_PART))
+    room -= keep(_fitting(_of(groups, "header"), room // _HEADER_PART))
     prefix = [*_lengths(groups, "prefix", lengths), *_lengths(groups, "line", lengths)]
     suffix = _lengths(groups, "suffix", lengths)
     prefix_room = _prefix_room(_sum(prefix), _sum(suffix), room)
