@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import asyncio
 import contextvars
+import inspect
 import logging
 from concurrent.futures import Future
 from functools import partial
@@ -78,16 +79,20 @@ class CodeProtocol(LanguageServerProtocol):
             self._serve(message["id"], method, params)
         elif method == types.CANCEL_REQUEST:
             self._cancel(params)
-        elif method in self.fm.features:
-            # Not through pygls, which makes a future of it for handlers that may fail; ours do not.
-            self.fm.features[method](params)
+        elif (handler := self.fm.features.get(method)) is not None:
+            if inspect.iscoroutinefunction(handler):
+                # A request without an id: it is served, and nobody gets the answer.
+                contextvars.copy_context().run(self._handle_notification, method, params)
+            else:
+                # Not through pygls, which makes a future of what may fail; our handlers do not.
+                handler(params)
         else:
             logger.debug("ignored the notification %s", method)
         return method is not None and "id" in message
 
     def _serve(self, message_id: int | str, method: str, params: object) -> None:
         handler = self.fm.features.get(method)
-        if handler is not None and asyncio.iscoroutinefunction(handler):
+        if handler is not None and inspect.iscoroutinefunction(handler):
             task = asyncio.ensure_future(self._answer(message_id, handler, params))
             # All that is asked of it there is ``cancel``.
             self._request_futures[message_id] = cast("Future[Any]", task)

@@ -123,6 +123,16 @@ async def test_a_notification_without_proper_params_changes_nothing(
         assert desk.all_of("window/showMessage") == []
 
 
+async def test_a_request_without_an_id_is_served_and_not_answered() -> None:
+    async with Desk() as desk:
+        await desk.answer(METHOD, desk.open("x = <CURSOR>\n"))
+        before = len(desk.sent)
+        desk.notify("workspace/executeCommand", {"command": "codelsp.pause", "arguments": []})
+        await desk.until_status("paused")
+
+        assert [message for message in desk.sent[before:] if "id" in message] == []
+
+
 async def test_shutdown_cancels_what_runs_and_later_requests_are_refused() -> None:
     async with Desk() as desk:
         gate = desk.engine.hold_at(0)
