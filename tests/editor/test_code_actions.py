@@ -98,6 +98,8 @@ def applied(text: str, edit: Json, uri: str = URI) -> str:
 
 async def test_in_a_function_its_docstring_its_tests_and_its_body_are_offered() -> None:
     async with desk() as editor:
+        # The name of the model is known once it is there.
+        await editor.until_status("ready")
         assert await titles(editor, FUNCTION) == [
             "Write docstring of area (scripted)",
             "Write tests for area (scripted)",
