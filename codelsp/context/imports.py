@@ -8,14 +8,14 @@ not take the imports away either.
 
 from __future__ import annotations
 
-from collections import OrderedDict
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
+
+from codelsp.document.latest import Latest
 
 if TYPE_CHECKING:
     from codelsp.document.syntax import SyntaxTree
 
-_MAX_DOCUMENTS = 8
 _MAX_LINES = 12
 """Of one statement, that are worth showing."""
 
@@ -30,7 +30,7 @@ class _Found:
     """The spans of whole lines, once they were asked for."""
 
 
-_found: OrderedDict[str, _Found] = OrderedDict()
+_found: Latest[str, _Found] = Latest(8)
 
 
 def imports_before(tree: SyntaxTree, offset: int) -> Spans:
@@ -51,11 +51,8 @@ def _found_before(tree: SyntaxTree, offset: int) -> _Found:
     text = tree.document.text
     found = _found.get(tree.document.uri)
     if found is None or len(found.head) != offset or not text.startswith(found.head):
-        found = _found[tree.document.uri] = _Found(text[:offset], _looked_up(tree, offset, found))
-    _found.move_to_end(tree.document.uri)
-    if len(_found) > _MAX_DOCUMENTS:
-        _found.popitem(last=False)
-    return found
+        found = _Found(text[:offset], _looked_up(tree, offset, found))
+    return _found.put(tree.document.uri, found)
 
 
 def _looked_up(tree: SyntaxTree, offset: int, found: _Found | None) -> Spans:

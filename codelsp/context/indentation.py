@@ -9,11 +9,12 @@ Architecture invariant: pure; a few hundred lines are read, however long the doc
 from __future__ import annotations
 
 import re
-from collections import Counter, OrderedDict
+from collections import Counter
 from typing import TYPE_CHECKING
 
 from codelsp.context.completion_context import Indentation
 from codelsp.document.languages import language_of
+from codelsp.document.latest import Latest
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -30,8 +31,6 @@ _LINE_END = re.compile(r"\r\n|\n|\r")
 _UNITS = (2, 3, 4, 8)
 _AFTER_OPENER = 4
 """How much more a step counts below an opened block."""
-
-_MAX_KNOWN = 16
 
 _Counts = tuple[int, "Mapping[int, int]"]
 
@@ -117,7 +116,7 @@ def _samples(document: DocumentSnapshot, near: int) -> Iterator[str]:
         yield document.text[start : min(end, stop)] + document.text[max(rest, start) : stop]
 
 
-_known: OrderedDict[tuple[str, int], tuple[str, _Counts]] = OrderedDict()
+_known: Latest[tuple[str, int], tuple[str, _Counts]] = Latest(16)
 
 
 def _counted(key: tuple[str, int], text: str) -> _Counts:
@@ -131,10 +130,7 @@ def _counted(key: tuple[str, int], text: str) -> _Counts:
     """
     known = _known.get(key)
     if known is None or known[0] != text:
-        known = _known[key] = (text, _count(text))
-        _known.move_to_end(key)
-        if len(_known) > _MAX_KNOWN:
-            _known.popitem(last=False)
+        known = _known.put(key, (text, _count(text)))
     return known[1]
 
 

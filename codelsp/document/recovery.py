@@ -7,23 +7,23 @@ function but an error.  Yet its lines are indented, and say by their first words
 from __future__ import annotations
 
 import re
-from collections import OrderedDict
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
+from codelsp.document.latest import Latest
 from codelsp.document.nodes import indentation_at, last_solid
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from codelsp.document.nodes import Source
+from codelsp.document.nodes import Source
 
 _MAX_LINES = 1_000
 _LINES_AT_ONCE = 150
 """Lines above the cursor that are looked at, and how many before asking whether that will do."""
 _MAX_HEADER_CHARS = 400
-_MAX_DOCUMENTS, _MAX_KEPT_CHARS = 8, 200_000
+_MAX_KEPT_CHARS = 200_000
 # The last line of a signature of several, ") {", or a brace on a line of its own.
 _CLOSES_SIGNATURE = re.compile(r"[)\]]|\{\s*$")
 
@@ -42,7 +42,7 @@ class _Found:
     headers: tuple[Header, ...]
 
 
-_found: OrderedDict[tuple[str, str], _Found] = OrderedDict()
+_found: Latest[tuple[str, str], _Found] = Latest(8)
 """By document and language."""
 
 
@@ -68,10 +68,7 @@ def headers_above(source: Source, offset: int) -> tuple[Header, ...]:
     headers = tuple(_headers_above(source, last, least))
     # A text that begins with the cursor's line has nothing above by which to know it again.
     if 0 < start - first <= _MAX_KEPT_CHARS:
-        _found[key] = _Found(first, source.text[first:start], least, headers)
-        _found.move_to_end(key)
-        if len(_found) > _MAX_DOCUMENTS:
-            _found.popitem(last=False)
+        _found.put(key, _Found(first, source.text[first:start], least, headers))
     return headers
 
 
