@@ -17,7 +17,7 @@ from codelsp.document.nodes import indentation_at, last_solid
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-from codelsp.document.nodes import Source
+    from codelsp.document.nodes import Source
 
 _MAX_LINES = 1_000
 _LINES_AT_ONCE = 150
