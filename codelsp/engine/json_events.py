@@ -21,32 +21,30 @@ async def events_of(chunks: AsyncIterator[bytes], url: str) -> AsyncGenerator[di
         EngineRefusedError: the engine reported a failure inside the stream.
         EngineUnavailableError: an event holds no JSON object.
     """
-    parser = EventParser()
-    async for line in _lines(chunks, url):
-        event = parser.feed(line)
-        if event is not None and event.data != _DONE:
-            yield _value(event, url)
+    splitter, parser = LineSplitter(), EventParser()
+    async for chunk in chunks:
+        for line in _lines(splitter, chunk, url):
+            event = parser.feed(line)
+            if event is not None and event.data != _DONE:
+                yield _value(event, url)
     # A stream that breaks off inside an event is cut short: what is left is not whole.
 
 
 async def values_of(chunks: AsyncIterator[bytes], url: str) -> AsyncGenerator[dict[str, Any], None]:
     """Yield the JSON object of each line (NDJSON); raises as ``events_of``."""
-    async for line in _lines(chunks, url):
-        if line.strip():
-            yield _value(ServerEvent(line), url)
-
-
-async def _lines(chunks: AsyncIterator[bytes], url: str) -> AsyncGenerator[str, None]:
     splitter = LineSplitter()
     async for chunk in chunks:
-        try:
-            lines = splitter.feed(chunk)
-        except ValueError:
-            raise not_understood_event(url) from None
-        for line in lines:
-            yield line
-    for line in splitter.end():
-        yield line
+        for line in filter(str.strip, _lines(splitter, chunk, url)):
+            yield _value(ServerEvent(line), url)
+    for line in filter(str.strip, splitter.end()):
+        yield _value(ServerEvent(line), url)
+
+
+def _lines(splitter: LineSplitter, chunk: bytes, url: str) -> list[str]:
+    try:
+        return splitter.feed(chunk)
+    except ValueError:
+        raise not_understood_event(url) from None
 
 
 def _value(event: ServerEvent, url: str) -> dict[str, Any]:

@@ -6,8 +6,9 @@ request, so ``initialize`` is answered without it.
 
 Architecture invariant: no proxy is ever taken from the environment; what the user types goes to
 the host named in ``engine`` and nowhere else.
-Architecture invariant: closing the generator that ``stream`` returns closes its connection at
-once, which is how a cancel reaches the engine.
+Architecture invariant: closing the generator that ``stream`` returns closes its connection, which
+is how a cancel reaches the engine: at once where the generator waits for the engine, and else as
+soon as the loop has done what is due, which is to use what has come.
 """
 
 from __future__ import annotations
@@ -70,6 +71,7 @@ class Wire:
             self._headers.append((b"Authorization", b"Bearer " + api_key.encode()))
         self._deadlines = deadlines or Deadlines()
         self._pool: httpcore.AsyncConnectionPool | None = None
+        self._hanging_up: set[asyncio.Future[None]] = set()
 
     async def get_json(self, path: str) -> Any:
         """Return the JSON that stands at ``path``.
@@ -94,17 +96,28 @@ class Wire:
             EngineError: the engine does not answer, refuses, or breaks off.
         """
         response = await self._respond("POST", path, body)
+        chunks = _chunks(response)
         try:
             if response.status not in _SUCCESS:
                 raise error_from_status(self.url, response.status, await self._read(response))
             with self._watched():
-                async for chunk in response.aiter_stream():
+                async for chunk in chunks:
                     yield chunk
-        finally:
+        except GeneratorExit:
+            # Whoever reads has enough.  Hanging up takes as long as judging what was read.
+            closing = asyncio.ensure_future(_hang_up(response, chunks))
+            self._hanging_up.add(closing)
+            closing.add_done_callback(self._hanging_up.discard)
+            raise
+        except BaseException:
             await _closed(response)
+            raise
+        await _closed(response)
 
     async def close(self) -> None:
         """Close all connections; the next request opens one again."""
+        while self._hanging_up:
+            await asyncio.wait(self._hanging_up)
         pool, self._pool = self._pool, None
         if pool is not None:
             await pool.aclose()
@@ -198,11 +211,22 @@ class Wire:
     async def _read(self, response: httpcore.Response) -> bytes:
         content = b""
         with self._watched():
-            async for chunk in response.aiter_stream():
+            async for chunk in _chunks(response):
                 content += chunk
                 if len(content) > _MOST_ANSWER_BYTES:
                     raise not_understood(self.url, content[:100])
         return content
+
+
+def _chunks(response: httpcore.Response) -> AsyncGenerator[bytes, None]:
+    """Return the body as httpcore's pool yields it, which can be closed, and is one turn less."""
+    return response.stream.__aiter__()  # type: ignore[union-attr, return-value]  # it is one
+
+
+async def _hang_up(response: httpcore.Response, chunks: AsyncGenerator[bytes, None]) -> None:
+    await asyncio.sleep(0)
+    await chunks.aclose()
+    await response.aclose()
 
 
 async def _closed(response: httpcore.Response) -> None:
