@@ -1,14 +1,19 @@
 """What the prefix window has lost, and the model should still know: imports and signatures.
 
-Architecture invariant: pure.
+They are found once a line: what is typed in one says nothing about what stands before the window,
+and a statement that is not whole yet may hide from the parser what it is in.
+
+Architecture invariant: pure; what is remembered is known again by the text that it depends on.
 """
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from codelsp.context.imports import import_lines_before
 from codelsp.context.neighbors import BLOCK_LINES
+from codelsp.document.latest import Latest
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -20,6 +25,20 @@ _MAX_SIGNATURE_LINES = 12
 _BLANK_LINES = 20
 
 
+@dataclass(frozen=True)
+class _Found:
+    """The header of a line, and what it depends on."""
+
+    place: tuple[int, int, str | None]
+    """Where the window begins, how long the header may be, and the line's own indentation."""
+    above: str
+    header: str
+
+
+_found: Latest[tuple[str, str], _Found] = Latest(8)
+"""By document and language."""
+
+
 def header_of(tree: SyntaxTree | None, window_start: int, offset: int, max_chars: int) -> str:
     """Return the imports, then the signatures around ``offset``, that stand before the window.
 
@@ -28,6 +47,29 @@ def header_of(tree: SyntaxTree | None, window_start: int, offset: int, max_chars
     """
     if tree is None or window_start == 0 or max_chars <= 0:
         return ""
+    document = tree.document
+    line_start = document.line_start(document.line_at(offset))
+    place = (window_start, max_chars, _indentation(document.text[line_start:offset]))
+    key = (document.uri, document.language_id)
+    found = _found.get(key)
+    if (
+        found is None
+        or found.place != place
+        or len(found.above) != line_start
+        or not document.text.startswith(found.above)
+    ):
+        header = _header_of(tree, window_start, offset, max_chars)
+        found = _Found(place, document.text[:line_start], header)
+    return _found.put(key, found).header
+
+
+def _indentation(line_prefix: str) -> str | None:
+    """Return the white space in front of a line's text; None where there is no text yet."""
+    solid = line_prefix.lstrip()
+    return line_prefix[: -len(solid)] if solid else None
+
+
+def _header_of(tree: SyntaxTree, window_start: int, offset: int, max_chars: int) -> str:
     document = tree.document
     scopes = [
         document.whole_lines(scope.start, scope.signature_end, _MAX_SIGNATURE_LINES)

@@ -42,8 +42,9 @@ class _Found:
     headers: tuple[Header, ...]
 
 
-_found: Latest[tuple[str, str], _Found] = Latest(8)
-"""By document and language."""
+_found: Latest[tuple[str, str, int], _Found] = Latest(8)
+"""By document, language, and where the line begins: a blank one is asked about beside the one
+above it."""
 
 
 def headers_above(source: Source, offset: int) -> tuple[Header, ...]:
@@ -57,7 +58,7 @@ def headers_above(source: Source, offset: int) -> tuple[Header, ...]:
     least = indentation_at(document, last) or offset - start
     # With the end of the line above them, without which the first line is not seen to begin.
     first = max(document.line_start(max(last - _MAX_LINES, 0)) - 1, 0)
-    key = (document.uri, source.language.id)
+    key = (document.uri, source.language.id, start)
     known = _found.get(key)
     if (
         known is not None

@@ -12,7 +12,6 @@ import asyncio
 import inspect
 import json
 import logging
-from functools import partial
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from lsprotocol import types
@@ -142,18 +141,16 @@ async def _answered(
         logger.info("trace: %s", json.dumps(session.completer.explain_last()))
     if answer.is_superseded or not session.is_current(answer.document or query.document):
         return None
-    ls.count_offer(answer, query.document.language_id)
-    _once_sent(partial(session.completer.keep_up, query, root=root))
-    _once_sent(garbage.collect)
+    # The answer is written before the loop turns.
+    asyncio.get_running_loop().call_soon(_settle, ls, answer, query, root)
     return pack(answer, query, session)
 
 
-def _once_sent(work: Callable[[], None]) -> None:
-    """Do ``work`` once the answer that is about to be returned has been written."""
-    loop = asyncio.get_running_loop()
-    # The answer is written by what is called when the handler's task ends: after the outer one of
-    # these calls, and before the inner one.
-    loop.call_soon(loop.call_soon, work)
+def _settle(ls: CodeServer, answer: Answer, query: CompletionQuery, root: str) -> None:
+    """Do what an answer brings with it, and nobody waits for."""
+    ls.count_offer(answer, query.document.language_id)
+    ls.session.completer.keep_up(query, root=root)
+    garbage.collect()
 
 
 def _guarded(handler: Handler, fallback: object) -> Handler:

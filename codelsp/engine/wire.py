@@ -96,10 +96,10 @@ class Wire:
             EngineError: the engine does not answer, refuses, or breaks off.
         """
         response = await self._respond("POST", path, body)
+        if response.status not in _SUCCESS:
+            raise error_from_status(self.url, response.status, await self._whole(response))
         chunks = _chunks(response)
         try:
-            if response.status not in _SUCCESS:
-                raise error_from_status(self.url, response.status, await self._read(response))
             with self._watched():
                 async for chunk in chunks:
                     yield chunk
@@ -124,10 +124,7 @@ class Wire:
 
     async def _json(self, method: str, path: str, body: Mapping[str, object] | None) -> Any:
         response = await self._respond(method, path, body)
-        try:
-            content = await self._read(response)
-        finally:
-            await _closed(response)
+        content = await self._whole(response)
         if response.status not in _SUCCESS:
             raise error_from_status(self.url, response.status, content)
         try:
@@ -208,13 +205,16 @@ class Wire:
             )
         return self._pool
 
-    async def _read(self, response: httpcore.Response) -> bytes:
+    async def _whole(self, response: httpcore.Response) -> bytes:
         content = b""
-        with self._watched():
-            async for chunk in _chunks(response):
-                content += chunk
-                if len(content) > _MOST_ANSWER_BYTES:
-                    raise not_understood(self.url, content[:100])
+        try:
+            with self._watched():
+                async for chunk in _chunks(response):
+                    content += chunk
+                    if len(content) > _MOST_ANSWER_BYTES:
+                        raise not_understood(self.url, content[:100])
+        finally:
+            await _closed(response)
         return content
 
 

@@ -171,7 +171,8 @@ class Completer:
             answer = Answer(note=str(error))
         trace.end("shown" if answer.insertions else answer.note or "nothing to show")
         self._traces.append(trace)
-        self._tell_idle()
+        # When the loop turns, the answer is on its way; what it leads to can wait for that.
+        asyncio.get_running_loop().call_soon(self._tell_idle)
         return answer
 
     async def _decide(self, query: CompletionQuery, root: str, trace: RequestTrace) -> Answer:
@@ -312,7 +313,8 @@ class Completer:
         while len(self._issued) > ISSUED_INSERTIONS:
             self._issued.popitem(last=False)
         if insertions and query.trigger is Trigger.AUTOMATIC:
-            self._speculation.begin(query, insertions[0], root)
+            loop = asyncio.get_running_loop()
+            loop.call_soon(self._speculation.begin, query, insertions[0], root)
         return Answer(insertions, document=query.document)
 
     # What the editor tells.

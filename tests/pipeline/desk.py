@@ -105,8 +105,10 @@ class Desk:
         trigger: Trigger = Trigger.AUTOMATIC,
         selected: SelectedCompletion | None = None,
     ) -> Answer:
-        """Ask at the cursor and wait for the answer."""
-        return await self.completer.complete(self.query(trigger, selected))
+        """Ask at the cursor and wait for the answer; the loop turns before the next message."""
+        answer = await self.completer.complete(self.query(trigger, selected))
+        await asyncio.sleep(0)
+        return answer
 
     def start(self, trigger: Trigger = Trigger.AUTOMATIC) -> asyncio.Task[Answer]:
         """Ask at the cursor without waiting."""
