@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -102,10 +101,8 @@ class EditorSession:
         changed = self._changed(offset, offset, text)
         offset += len(text)
         asked = self._asked(offset)
-        began = time.perf_counter()
-        self.client.notify("textDocument/didChange", changed)
-        result = await self.client.request(_INLINE_COMPLETION, asked)
-        elapsed_ms = (time.perf_counter() - began) * 1e3
+        told = [("textDocument/didChange", changed)]
+        result, elapsed_ms = await self.client.timed(told, (_INLINE_COMPLETION, asked))
         return Reply(offset, elapsed_ms, _items(result), await self._explained())
 
     def _changed(self, start: int, end: int, text: str) -> dict[str, Any]:

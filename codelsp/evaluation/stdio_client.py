@@ -1,7 +1,7 @@
 """A bare LSP client over a server process's stdin and stdout, for measuring.
 
-It knows just enough of the protocol to be an editor, and adds as little time of its own as it
-can: no typed structures, no converters, and an answer is known as soon as its last byte is read.
+It knows just enough of the protocol to be an editor: no typed structures, no converters.  What it
+times, it times on the wire: making JSON of a message, and reading it, is the editor's own work.
 """
 
 from __future__ import annotations
@@ -10,12 +10,18 @@ import asyncio
 import contextlib
 import json
 import re
+import time
 from typing import TYPE_CHECKING, Any, cast
 
 from codelsp.errors import CodelspError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
+
+    Message = tuple[str, Any]
+    """A method and its params."""
+    _Answer = tuple[Any, float]
+    """A result, and when it arrived."""
 
 ANSWER_SECONDS = 60.0
 _LEAVING_SECONDS = 5.0
@@ -33,7 +39,7 @@ class StdioClient(asyncio.SubprocessProtocol):
     """One server process and the requests that wait for it."""
 
     def __init__(self) -> None:
-        self._waiting: dict[int, asyncio.Future[Any]] = {}
+        self._waiting: dict[int, asyncio.Future[_Answer]] = {}
         self._next_id = 0
         self._unread = b""
         self._is_gone = False
@@ -60,16 +66,36 @@ class StdioClient(asyncio.SubprocessProtocol):
         Raises:
             ServerGoneError: the server ended, answered an error, or does not answer in a minute.
         """
+        return (await self.timed((), (method, params)))[0]
+
+    async def timed(self, told: Iterable[Message], asked: Message) -> tuple[Any, float]:  # JSON
+        """Send notifications and then a request, as one keystroke does.
+
+        Returns:
+            The result of the request, and the milliseconds that passed from the writing of the
+            first message to the arrival of the answer.
+
+        Raises:
+            ServerGoneError: the server ended, answered an error, or does not answer in a minute.
+        """
+        loop = asyncio.get_running_loop()
         self._next_id += 1
-        answer = asyncio.get_running_loop().create_future()
+        method, params = asked
+        messages: list[dict[str, Any]] = [{"method": name, "params": more} for name, more in told]
+        messages.append({"id": self._next_id, "method": method, "params": params})
+        frames = list(map(_framed, messages))
+        answer: asyncio.Future[_Answer] = loop.create_future()
         self._waiting[self._next_id] = answer
-        self._write({"id": self._next_id, "method": method, "params": params})
+        began = time.perf_counter()
+        for frame in frames:
+            self._write(frame)
         error = ServerGoneError(f"The server did not answer {method} in a minute.")
-        late = asyncio.get_running_loop().call_later(ANSWER_SECONDS, _fail, answer, error)
+        late = loop.call_later(ANSWER_SECONDS, _fail, answer, error)
         try:
-            return await answer
+            result, arrived = await answer
         finally:
             late.cancel()
+        return result, (arrived - began) * 1e3
 
     def notify(self, method: str, params: Any) -> None:  # JSON
         """Send a notification.
@@ -77,7 +103,7 @@ class StdioClient(asyncio.SubprocessProtocol):
         Raises:
             ServerGoneError: the server ended.
         """
-        self._write({"method": method, "params": params})
+        self._write(_framed({"method": method, "params": params}))
 
     async def close(self) -> None:
         """Leave as an editor does; a server that stays is killed."""
@@ -96,11 +122,10 @@ class StdioClient(asyncio.SubprocessProtocol):
     def _stdin(self) -> asyncio.WriteTransport:
         return cast("asyncio.WriteTransport", self._transport.get_pipe_transport(_STDIN))
 
-    def _write(self, message: dict[str, Any]) -> None:
+    def _write(self, frame: bytes) -> None:
         if self._is_gone or self._stdin.is_closing():
             raise ServerGoneError("The server is gone.")
-        body = json.dumps({"jsonrpc": "2.0", **message}, separators=(",", ":")).encode()
-        self._stdin.write(b"Content-Length: %d\r\n\r\n" % len(body) + body)
+        self._stdin.write(frame)
 
     # What the loop calls.
 
@@ -111,9 +136,10 @@ class StdioClient(asyncio.SubprocessProtocol):
     def pipe_data_received(self, fd: int, data: bytes) -> None:
         """Take what the server has written."""
         if fd == _STDOUT:
+            arrived = time.perf_counter()
             self._unread += data
             for body in self._bodies():
-                self._take(json.loads(body))
+                self._take(json.loads(body), arrived)
 
     def pipe_connection_lost(self, fd: int, exc: Exception | None) -> None:  # noqa: ARG002
         """Let nobody wait for a server that writes nothing any more."""
@@ -135,10 +161,10 @@ class StdioClient(asyncio.SubprocessProtocol):
             body, self._unread = self._unread[start:end], self._unread[end:]
             yield body
 
-    def _take(self, message: dict[str, Any]) -> None:
+    def _take(self, message: dict[str, Any], arrived: float) -> None:
         if "method" in message:
             if "id" in message:
-                self._write({"id": message["id"], "result": _client_answer(message)})
+                self._write(_framed({"id": message["id"], "result": _client_answer(message)}))
             return
         answer = self._waiting.pop(message["id"], None)
         if answer is None or answer.done():
@@ -146,10 +172,15 @@ class StdioClient(asyncio.SubprocessProtocol):
         if "error" in message:
             _fail(answer, ServerGoneError(f"The server answered {message['error']}."))
         else:
-            answer.set_result(message["result"])
+            answer.set_result((message["result"], arrived))
 
 
-def _fail(answer: asyncio.Future[Any], error: ServerGoneError) -> None:
+def _framed(message: dict[str, Any]) -> bytes:
+    body = json.dumps({"jsonrpc": "2.0", **message}, separators=(",", ":")).encode()
+    return b"Content-Length: %d\r\n\r\n" % len(body) + body
+
+
+def _fail(answer: asyncio.Future[_Answer], error: ServerGoneError) -> None:
     if not answer.done():
         answer.set_exception(error)
 
