@@ -11,7 +11,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from codelsp.candidates import indentation_fit, syntax_check
+from codelsp.candidates import duplicates, indentation_fit, syntax_check
 from codelsp.candidates.cut import cut_to_block, cut_to_line, cut_unfinished
 from codelsp.candidates.duplicates import drop_echo, drop_following_lines
 from codelsp.candidates.indentation_fit import fit_indentation, own_line, settle
@@ -62,6 +62,7 @@ STEPS: tuple[Step, ...] = (
 def prepare(context: CompletionContext) -> None:
     """Find out now what the steps will ask about the context, whatever the candidate is."""
     indentation_fit.prepare(context)
+    duplicates.prepare(context)
     syntax_check.prepare(context)
 
 

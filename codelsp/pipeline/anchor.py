@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Sequence
 
     from codelsp.document.snapshot import DocumentSnapshot
 
@@ -66,14 +66,10 @@ class Anchor:
         first = max(0, offset - min(len(text), MOST_TYPED_CHARS))
         # What was typed is short, and tells most places apart; what stands before is long, and
         # was in no cache of the processor since the last keystroke.
-        return next(
-            (
-                offset - start
-                for start in self._likely_places(current, first, offset)
-                if text.startswith(current[start:offset]) and self._is_before(current, start)
-            ),
-            None,
-        )
+        for start in self._likely_places(current, first, offset):
+            if text.startswith(current[start:offset]) and self._is_before(current, start):
+                return offset - start
+        return None
 
     def stands_before(self, document: DocumentSnapshot, offset: int) -> bool:
         """Whether ``offset`` is this place; the text after it is not looked at."""
@@ -97,18 +93,18 @@ class Anchor:
             for start in self._likely_places(current, first, offset)
         )
 
-    def _likely_places(self, current: str, first: int, last: int) -> Iterator[int]:
-        """Yield the places from ``last`` back to ``first`` that may be this anchor's."""
+    def _likely_places(self, current: str, first: int, last: int) -> Sequence[int]:
+        """Return the places from ``last`` back to ``first`` that may be this anchor's."""
         if self.is_document_start:
-            if first <= len(self.before) <= last:
-                yield len(self.before)
-            return
+            return (len(self.before),) if first <= len(self.before) <= last else ()
         needle = self.before[-_NEEDLE_CHARS:]
-        begin, end = max(0, first - len(needle)), last
-        while (found := current.rfind(needle, begin, end)) >= 0:
-            start = found + len(needle)
-            yield start
-            end = start - 1
+        begin = max(0, first - len(needle))
+        found = current.rfind(needle, begin, last)
+        places = []
+        while found >= 0:
+            places.append(found + len(needle))
+            found = current.rfind(needle, begin, places[-1] - 1)
+        return places
 
     def _is_before(self, current: str, start: int) -> bool:
         """Whether the text before ``start``, a likely place, is this anchor's."""

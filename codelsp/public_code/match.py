@@ -11,7 +11,7 @@ from collections import Counter
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from codelsp.public_code.tokens import RUN_TOKENS, run_hashes, tokens_of
+from codelsp.public_code.tokens import RUN_TOKENS, run_hashes, token_hash, tokens_of, words_of
 
 if TYPE_CHECKING:
     from codelsp.public_code.index import PublicCodeIndex, Source
@@ -50,15 +50,18 @@ def find_match(index: PublicCodeIndex, before: str, text: str) -> PublicMatch | 
         text: The suggestion.
     """
     before = before[-CHARS_BEFORE:]
-    tokens = tokens_of(before + text)
-    n_before = sum(end <= len(before) for end in tokens.ends)
-    if len(tokens.hashes) - n_before < LEAST_SUGGESTED_TOKENS:
+    # A word that begins before the suggestion and ends in it is the suggestion's.
+    n_own = len(words_of(text))
+    if n_own < LEAST_SUGGESTED_TOKENS:
         return None
+    words = words_of(before + text)
+    n_before = len(words) - n_own
     # The last run of a stretch that counts reaches into the suggestion; of most suggestions none
     # of these is known, and nothing else need be looked up.
     reaching = max(0, n_before + LEAST_OWN_TOKENS - RUN_TOKENS)
-    if not _hits(index, tokens.hashes[reaching:]):
+    if not _hits(index, [*map(token_hash, words[reaching:])]):
         return None
+    tokens = tokens_of(before + text)
     hits = _hits(index, tokens.hashes)
     best: PublicMatch | None = None
     for stretch in _stretches(hits, index.shape.window):

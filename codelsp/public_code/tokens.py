@@ -33,6 +33,11 @@ class Tokens:
     ends: list[int]
 
 
+def words_of(text: str) -> list[str]:
+    """Return the tokens of ``text`` as they are written."""
+    return _TOKEN.findall(text)
+
+
 def tokens_of(text: str) -> Tokens:
     """Return the tokens of ``text``."""
     hashes, starts, ends = [], [], []
