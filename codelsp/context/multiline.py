@@ -54,7 +54,7 @@ def _is_blank_in_body(document: DocumentSnapshot, offset: int, tree: SyntaxTree)
     line = document.line_at(offset)
     if document.line_text(line).strip():
         return False
-    return bool(tree.scopes_at(offset))
+    return tree.is_in_scope(offset)
 
 
 def _opens_by_indentation(document: DocumentSnapshot, offset: int, rest: str) -> bool:

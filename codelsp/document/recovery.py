@@ -79,7 +79,9 @@ def _headers_above(source: Source, last: int, least: int) -> Iterator[Header]:
     signature_end: int | None = None
 
     def most() -> int:
-        return least
+        # What is as deep as the last header is none that encloses it; its signature's first line
+        # may be.
+        return max(least - (signature_end is None), 0)
 
     for indentation, start in _lines_above(source, last, most):
         if not least and signature_end is None:

@@ -17,6 +17,8 @@ from codelsp.document.nodes import (
 from codelsp.document.recovery import headers_above
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from tree_sitter import Node
 
     from codelsp.document.nodes import Source
@@ -44,15 +46,25 @@ class Scope:
 
 def scopes_at(source: Source, offset: int) -> tuple[Scope, ...]:
     """Return the scopes around ``offset``, outermost first."""
-    scopes = [_scope(source, node) for node in open_nodes(source, offset) if node.parent]
-    found = [
-        scope
-        for scope in scopes
-        if scope is not None and (scope.kind != "block" or scope.signature_end <= offset)
-    ]
+    found = [*_parsed(source, offset)]
     if source.root.has_error:
         found += _recovered(source, offset, found)
     return tuple(sorted(found, key=lambda scope: scope.start))
+
+
+def is_in_scope(source: Source, offset: int) -> bool:
+    """Whether there is a scope around ``offset``; the outermost will do."""
+    if next(_parsed(source, offset), None) is not None:
+        return True
+    return source.root.has_error and bool(_recovered(source, offset, []))
+
+
+def _parsed(source: Source, offset: int) -> Iterator[Scope]:
+    """Yield the scopes around ``offset`` that the parser has understood."""
+    for node in open_nodes(source, offset):
+        scope = _scope(source, node) if node.parent else None
+        if scope is not None and (scope.kind != "block" or scope.signature_end <= offset):
+            yield scope
 
 
 def _recovered(source: Source, offset: int, found: list[Scope]) -> list[Scope]:

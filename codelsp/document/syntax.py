@@ -73,6 +73,10 @@ class SyntaxTree:
             self._scopes[offset] = scopes.scopes_at(self._around(offset, offset), offset)
         return self._scopes[offset]
 
+    def is_in_scope(self, offset: int) -> bool:
+        """Whether a function, class or block is around ``offset``."""
+        return scopes.is_in_scope(self._around(offset, offset), offset)
+
     def function_at(self, offset: int) -> Function | None:
         """Return the innermost function with a name around ``offset``.
 
