@@ -11,7 +11,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from codelsp.context.imports import import_lines_before
+from codelsp.context.imports import Imports, imports_before
 from codelsp.context.neighbors import BLOCK_LINES
 from codelsp.document.latest import Latest
 
@@ -29,9 +29,11 @@ _BLANK_LINES = 20
 class _Found:
     """The header of a line, and what it depends on."""
 
-    place: tuple[int, int, str | None]
-    """Where the window begins, how long the header may be, and the line's own indentation."""
-    above: str
+    place: tuple[int, int, int, str | None]
+    """Where window and line begin, how long the header may be, the line's own indentation."""
+    imports: Imports
+    between: str
+    """The text from the end of what these are known by to the line."""
     header: str
 
 
@@ -48,18 +50,22 @@ def header_of(tree: SyntaxTree | None, window_start: int, offset: int, max_chars
     if tree is None or window_start == 0 or max_chars <= 0:
         return ""
     document = tree.document
-    line_start = document.line_start(document.line_at(offset))
-    place = (window_start, max_chars, _indentation(document.text[line_start:offset]))
+    line = document.line_at(offset)
+    line_start = document.line_start(line)
+    block_start = document.line_start(line // BLOCK_LINES * BLOCK_LINES)
+    imports = imports_before(tree, max(block_start, window_start))
+    between = document.text[len(imports.head) : line_start]
+    indentation = _indentation(document.text[line_start:offset])
+    place = (window_start, line_start, max_chars, indentation)
     key = (document.uri, document.language_id)
     found = _found.get(key)
     if (
         found is None
-        or found.place != place
-        or len(found.above) != line_start
-        or not document.text.startswith(found.above)
+        or found.imports is not imports
+        or (found.place, found.between) != (place, between)
     ):
-        header = _header_of(tree, window_start, offset, max_chars)
-        found = _Found(place, document.text[:line_start], header)
+        header = _header_of(tree, imports, window_start, offset, max_chars)
+        found = _Found(place, imports, between, header)
     return _found.put(key, found).header
 
 
@@ -69,7 +75,9 @@ def _indentation(line_prefix: str) -> str | None:
     return line_prefix[: -len(solid)] if solid else None
 
 
-def _header_of(tree: SyntaxTree, window_start: int, offset: int, max_chars: int) -> str:
+def _header_of(
+    tree: SyntaxTree, imports: Imports, window_start: int, offset: int, max_chars: int
+) -> str:
     document = tree.document
     scopes = [
         document.whole_lines(scope.start, scope.signature_end, _MAX_SIGNATURE_LINES)
@@ -79,11 +87,10 @@ def _header_of(tree: SyntaxTree, window_start: int, offset: int, max_chars: int)
     outer = (span for span in reversed(scopes) if span[1] <= window_start)
     signatures = _last_fitting(outer, max_chars)
     left = max_chars - sum(end - start for start, end in signatures)
-    block_start = document.line_start(document.line_at(offset) // BLOCK_LINES * BLOCK_LINES)
-    spans = reversed(import_lines_before(tree, max(block_start, window_start)))
-    imports = _last_fitting((span for span in spans if span[1] <= window_start), left)
+    spans = reversed(imports.whole_lines(document))
+    statements = _last_fitting((span for span in spans if span[1] <= window_start), left)
     # Imports on one line are the same span twice; one inside a signature cannot be.
-    ordered = dict.fromkeys((*imports, *signatures))
+    ordered = dict.fromkeys((*statements, *signatures))
     return "".join(document.text[start:end] for start, end in ordered)
 
 

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 from codelsp.document.latest import Latest
 
 if TYPE_CHECKING:
+    from codelsp.document.snapshot import DocumentSnapshot
     from codelsp.document.syntax import SyntaxTree
 
 _MAX_LINES = 12
@@ -23,39 +24,39 @@ Spans = tuple[tuple[int, int], ...]
 
 
 @dataclass
-class _Found:
+class Imports:
+    """What was found in ``head``, the text up to an offset."""
+
     head: str
     spans: Spans
+    """Of the statements."""
     lines: Spans | None = None
     """The spans of whole lines, once they were asked for."""
 
-
-_found: Latest[str, _Found] = Latest(8)
-
-
-def imports_before(tree: SyntaxTree, offset: int) -> Spans:
-    """Return the spans of the import statements that end before ``offset``."""
-    return _found_before(tree, offset).spans
-
-
-def import_lines_before(tree: SyntaxTree, offset: int) -> Spans:
-    """Return the spans of the whole lines of these statements, of each its first 12 lines."""
-    found = _found_before(tree, offset)
-    if found.lines is None:
-        whole_lines = tree.document.whole_lines
-        found.lines = tuple(whole_lines(start, end, _MAX_LINES) for start, end in found.spans)
-    return found.lines
+    def whole_lines(self, document: DocumentSnapshot) -> Spans:
+        """Return the spans of the statements' whole lines, of each its first 12."""
+        if self.lines is None:
+            whole = document.whole_lines
+            self.lines = tuple(whole(start, end, _MAX_LINES) for start, end in self.spans)
+        return self.lines
 
 
-def _found_before(tree: SyntaxTree, offset: int) -> _Found:
+_found: Latest[str, Imports] = Latest(8)
+
+
+def imports_before(tree: SyntaxTree, offset: int) -> Imports:
+    """Return the import statements that end before ``offset``.
+
+    The very same object as the last time if the text before ``offset`` is the same.
+    """
     text = tree.document.text
     found = _found.get(tree.document.uri)
     if found is None or len(found.head) != offset or not text.startswith(found.head):
-        found = _Found(text[:offset], _looked_up(tree, offset, found))
+        found = Imports(text[:offset], _looked_up(tree, offset, found))
     return _found.put(tree.document.uri, found)
 
 
-def _looked_up(tree: SyntaxTree, offset: int, found: _Found | None) -> Spans:
+def _looked_up(tree: SyntaxTree, offset: int, found: Imports | None) -> Spans:
     """Return the spans, looking no further up than where the text is not known yet."""
     known: Spans = ()
     after = 0

@@ -153,7 +153,7 @@ def _imported(tree: SyntaxTree | None, end: int) -> frozenset[str]:
     if tree is None:
         return frozenset()
     text = tree.document.text
-    spans = imports_before(tree, end)[:100]
+    spans = imports_before(tree, end).spans[:100]
     return _names_in(" ".join(text[start : min(stop, start + 500)] for start, stop in spans))
 
 

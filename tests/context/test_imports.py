@@ -19,8 +19,8 @@ def tree_of(text: str, uri: str = "untitled:a.py") -> SyntaxTree:
 def test_only_imports_before_the_offset_count() -> None:
     tree = tree_of(HEAD + "x = 1\nimport late\n")
 
-    assert imports_before(tree, len(HEAD)) == ((0, 9), (10, 34))
-    assert imports_before(tree, 12) == ((0, 9),)
+    assert imports_before(tree, len(HEAD)).spans == ((0, 9), (10, 34))
+    assert imports_before(tree, 12).spans == ((0, 9),)
 
 
 def test_an_edit_above_is_seen_at_once() -> None:
@@ -29,21 +29,21 @@ def test_an_edit_above_is_seen_at_once() -> None:
     edited = parse(replace(tree.document, 0, 0, "import sys\n"), tree)
 
     assert edited is not None
-    assert imports_before(edited, len(HEAD) + 11)[0] == (0, 10)
+    assert imports_before(edited, len(HEAD) + 11).spans[0] == (0, 10)
 
 
 def test_brackets_left_open_below_do_not_hide_them() -> None:
     tree = tree_of(HEAD + "x = 1\n", "untitled:c.py")
-    before = imports_before(tree, len(HEAD))
+    before = imports_before(tree, len(HEAD)).spans
     broken = parse(replace(tree.document, len(HEAD), len(HEAD), "((({[[['''"), tree)
 
     assert broken is not None
-    assert imports_before(broken, len(HEAD)) == before
+    assert imports_before(broken, len(HEAD)).spans == before
 
 
 def test_many_documents_do_not_pile_up() -> None:
     for number in range(50):
-        assert imports_before(tree_of(f"import m{number:02}\n", f"untitled:{number}"), 10)
+        assert imports_before(tree_of(f"import m{number:02}\n", f"untitled:{number}"), 10).spans
 
 
 def test_moving_down_and_up_finds_the_same_as_looking_anew() -> None:
@@ -54,4 +54,4 @@ def test_moving_down_and_up_finds_the_same_as_looking_anew() -> None:
 
     for offset in [*ends, *reversed(ends)]:
         anew = tree_of(text, f"untitled:anew{offset}.py")
-        assert imports_before(moved, offset) == imports_before(anew, offset)
+        assert imports_before(moved, offset).spans == imports_before(anew, offset).spans
