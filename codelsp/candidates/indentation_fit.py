@@ -91,6 +91,7 @@ def fit_indentation(candidate: Candidate, context: CompletionContext) -> Candida
 
 def prepare(context: CompletionContext) -> None:
     """Look now at what ``fit_indentation`` will look at, whatever the candidate is."""
+    _ = context.indentation
     if is_blank_line(context) or context.multiline:
         place = _place_of(context)
         _ = place.steps_above, place.depths_above, place.is_inside_brackets

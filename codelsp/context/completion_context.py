@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import Enum
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -79,7 +80,6 @@ class CompletionContext:
     neighbors: tuple[Neighbor, ...]
     path: str
     """The document's path as shown to the model, relative to its workspace, with ``/``."""
-    indentation: Indentation
     text_kind: TextKind
     multiline: bool
     """Whether syntax and settings allow more than the rest of the line."""
@@ -101,3 +101,12 @@ class CompletionContext:
     def offset(self) -> int:
         """The cursor, in code points."""
         return self.query.offset
+
+    @cached_property
+    def indentation(self) -> Indentation:
+        """How the document is indented: looked at when a text is judged, not before."""
+        from codelsp.context.indentation import indentation_of  # which knows ``Indentation``
+
+        query = self.query
+        document = query.document
+        return indentation_of(document, query.tab_size, query.insert_spaces, near=query.offset)

@@ -13,7 +13,6 @@ from typing import TYPE_CHECKING
 
 from codelsp.context.completion_context import CompletionContext
 from codelsp.context.header import header_of
-from codelsp.context.indentation import indentation_of
 from codelsp.context.multiline import may_span_lines
 from codelsp.context.neighbors import needs_at, neighbors_of
 from codelsp.context.paths import shown_path, workspace_name
@@ -80,7 +79,6 @@ def gather_context(
         header=header_of(tree, start, offset, header_chars),
         neighbors=_neighbors(query, tree, others, policy, root),
         path=shown_path(document.uri, root),
-        indentation=indentation_of(document, query.tab_size, query.insert_spaces, near=offset),
         text_kind=TextKind.CODE if tree is None else tree.text_kind_at(offset),
         multiline=may_span_lines(document, offset, tree, policy.multiline),
         dropped_indentation=dropped,

@@ -1,7 +1,7 @@
 """What the prefix window has lost, and the model should still know: imports and signatures.
 
-They are found once a line: what is typed in one says nothing about what stands before the window,
-and a statement that is not whole yet may hide from the parser what it is in.
+They are found once a line, blank ones below it included: what is typed in one says nothing about
+what stands before the window, and what is not whole yet may hide from the parser what it is in.
 
 Architecture invariant: pure; what is remembered is known again by the text that it depends on.
 """
@@ -29,8 +29,8 @@ _BLANK_LINES = 20
 class _Found:
     """The header of a line, and what it depends on."""
 
-    place: tuple[int, int, int, str | None]
-    """Where window and line begin, how long the header may be, the line's own indentation."""
+    place: tuple[int, int, int, str]
+    """Where window and line begin, how long the header may be, and the line's indentation."""
     imports: Imports
     between: str
     """The text from the end of what these are known by to the line."""
@@ -50,12 +50,12 @@ def header_of(tree: SyntaxTree | None, window_start: int, offset: int, max_chars
     if tree is None or window_start == 0 or max_chars <= 0:
         return ""
     document = tree.document
-    line = document.line_at(offset)
-    line_start = document.line_start(line)
-    block_start = document.line_start(line // BLOCK_LINES * BLOCK_LINES)
+    block_start = document.line_start(document.line_at(offset) // BLOCK_LINES * BLOCK_LINES)
     imports = imports_before(tree, max(block_start, window_start))
+    solid = _last_solid(document, offset)
+    line_start = document.line_start(document.line_at(solid))
     between = document.text[len(imports.head) : line_start]
-    indentation = _indentation(document.text[line_start:offset])
+    indentation = _indentation(document.text[line_start:solid])
     place = (window_start, line_start, max_chars, indentation)
     key = (document.uri, document.language_id)
     found = _found.get(key)
@@ -64,24 +64,22 @@ def header_of(tree: SyntaxTree | None, window_start: int, offset: int, max_chars
         or found.imports is not imports
         or (found.place, found.between) != (place, between)
     ):
-        header = _header_of(tree, imports, window_start, offset, max_chars)
+        header = _header_of(tree, imports, window_start, solid, max_chars)
         found = _Found(place, imports, between, header)
     return _found.put(key, found).header
 
 
-def _indentation(line_prefix: str) -> str | None:
-    """Return the white space in front of a line's text; None where there is no text yet."""
-    solid = line_prefix.lstrip()
-    return line_prefix[: -len(solid)] if solid else None
+def _indentation(line: str) -> str:
+    return line[: len(line) - len(line.lstrip())]
 
 
 def _header_of(
-    tree: SyntaxTree, imports: Imports, window_start: int, offset: int, max_chars: int
+    tree: SyntaxTree, imports: Imports, window_start: int, solid: int, max_chars: int
 ) -> str:
     document = tree.document
     scopes = [
         document.whole_lines(scope.start, scope.signature_end, _MAX_SIGNATURE_LINES)
-        for scope in tree.scopes_at(_last_solid(document, offset))
+        for scope in tree.scopes_at(solid)
         if scope.kind in ("function", "class") and scope.start < window_start
     ]
     outer = (span for span in reversed(scopes) if span[1] <= window_start)

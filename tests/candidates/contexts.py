@@ -48,7 +48,7 @@ def context_at(marked: str, language_id: str = "python", **chosen: Any) -> Compl
     tree: SyntaxTree | None = parse(document) if situation.has_tree else None
     is_blank = not line_prefix.strip() and not line_suffix.strip()
     dropped = line_prefix if is_blank else ""
-    return CompletionContext(
+    context = CompletionContext(
         query=CompletionQuery(document, offset, situation.trigger, situation.selected),
         prefix=document.text[: offset - len(dropped)],
         prefix_start=0,
@@ -57,7 +57,6 @@ def context_at(marked: str, language_id: str = "python", **chosen: Any) -> Compl
         header="",
         neighbors=(),
         path="example",
-        indentation=Indentation(situation.unit, situation.tab_size),
         text_kind=tree.text_kind_at(offset) if tree else TextKind.CODE,
         multiline=situation.multiline,
         dropped_indentation=dropped,
@@ -65,6 +64,9 @@ def context_at(marked: str, language_id: str = "python", **chosen: Any) -> Compl
         line_prefix=line_prefix,
         line_suffix=line_suffix,
     )
+    # Not what the document's few lines say.
+    vars(context)["indentation"] = Indentation(situation.unit, situation.tab_size)
+    return context
 
 
 def candidate_at(

@@ -14,7 +14,6 @@ from tokenizers import Tokenizer
 from codelsp.context.completion_context import (
     CompletionContext,
     CompletionQuery,
-    Indentation,
     Neighbor,
 )
 from codelsp.document.syntax import TextKind
@@ -57,7 +56,6 @@ def context_of(marked: str, **changes: object) -> CompletionContext:
         header="",
         neighbors=(),
         path="example.py",
-        indentation=Indentation("    ", 4),
         text_kind=TextKind.CODE,
         multiline=False,
     )
