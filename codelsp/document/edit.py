@@ -73,7 +73,8 @@ def edited(
             edits = None
             continue
         start = _lenient_offset(snapshot, change.start, encoding)
-        end = _lenient_offset(snapshot, change.end, encoding)
+        is_insertion = change.end == change.start
+        end = start if is_insertion else _lenient_offset(snapshot, change.end, encoding)
         if start > end:
             logger.warning("%s: version %d has a range that runs backwards", snapshot.uri, version)
             start, end = end, start

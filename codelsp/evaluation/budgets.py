@@ -60,7 +60,7 @@ def _keystrokes(samples: Samples) -> tuple[Figure, ...]:
             percentile(rest, 95),
             "ms",
             5,
-            note=f"{len(rest)} answers",
+            note=f"{len(rest)} answers, of each the median of three replays",
         ),
         Figure("keystroke_p50", f"{warm}, median", median(answers), "ms", 30, note=reached),
         Figure("keystroke_p95", f"{warm}, p95", percentile(answers, 95), "ms", 60),
