@@ -13,6 +13,10 @@ from __future__ import annotations
 
 import gc
 from itertools import count
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 WORTH_LOOKING = 7_000
 """New objects since the last look, about a megabyte: those of a dozen keystrokes."""
@@ -22,6 +26,13 @@ _FULL_EVERY = 64
 """Looks of which one is at old objects too."""
 
 _looks = count(1)
+_put_off: list[Callable[[], None]] = []
+
+
+def begin() -> None:
+    """Look for little while the server starts, and settle when it has given its first answer."""
+    gc.set_threshold(_AUTOMATIC)
+    _put_off[:] = [settle]
 
 
 def settle() -> None:
@@ -33,5 +44,7 @@ def settle() -> None:
 
 def collect() -> None:
     """Look for garbage, if there may be much, now that nobody waits."""
-    if gc.get_count()[0] >= WORTH_LOOKING:
+    if _put_off:
+        _put_off.pop()()
+    elif gc.get_count()[0] >= WORTH_LOOKING:
         gc.collect(1 if next(_looks) % _FULL_EVERY else 2)

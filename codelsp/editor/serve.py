@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Coroutine, Mapping
+    from collections.abc import Callable, Coroutine, Iterator, Mapping
     from pathlib import Path
     from typing import Any
 
@@ -62,25 +62,44 @@ def serve_stdio(options: ServeOptions) -> int:
         return opening.lifecycle.exit_code
     import asyncio  # not before the editor has been answered
 
-    with contextlib.suppress(KeyboardInterrupt):
+    with _engine_begun(opening.greeting, options), contextlib.suppress(KeyboardInterrupt):
         asyncio.run(_serve_opened(pipe, opening, opening.greeting, options))
     return opening.lifecycle.exit_code
+
+
+@contextlib.contextmanager
+def _engine_begun(greeting: Greeting, options: ServeOptions) -> Iterator[None]:
+    """Have the engine's process started, which takes as long as importing the rest of this one."""
+    if options.engine_factory is not None or not greeting.settings.enabled:
+        yield
+        return
+    from codelsp.editor.model_choice import settings_for
+    from codelsp.editor.workspace import likely_language
+    from codelsp.engine.open import begin_start
+
+    language_id = likely_language(greeting.roots)
+    start = begin_start(settings_for(greeting.settings, language_id, greeting.roots))
+    try:
+        yield
+    finally:
+        if start is not None:
+            start.call_off()
 
 
 async def _serve_opened(
     pipe: FdPipe, opening: Opening, greeting: Greeting, options: ServeOptions
 ) -> None:
-    """Serve the session that was opened; its engine starts while pygls is being imported."""
+    """Serve the session that was opened; its engine is found while pygls is being imported."""
     import asyncio
 
     from codelsp.editor import garbage
     from codelsp.editor.session import Session
 
+    garbage.begin()
     session = Session(greeting, options.engine_factory or _settled_engine)
     if session.settings.enabled:
         warming = asyncio.ensure_future(session.warm_up())
     new_server = await asyncio.to_thread(_prepared, options)
-    garbage.settle()
     from codelsp.editor.connections import serve_pipe
 
     server = new_server()

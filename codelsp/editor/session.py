@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING
 
 from codelsp.document.store import DocumentStore
 from codelsp.editor.handed_out import HandedOut
-from codelsp.editor.workspace import likely_language, path_of, root_of
-from codelsp.model_store.by_language import for_workspace
+from codelsp.editor.model_choice import settings_for
+from codelsp.editor.workspace import likely_language, root_of
 from codelsp.pipeline.completer import Completer
 
 if TYPE_CHECKING:
@@ -64,9 +64,4 @@ class Session:
         return fresh
 
     def _with_model(self, settings: Settings, language_id: str) -> Settings:
-        """Return ``settings`` with the model for a language, adapted to the workspace if one was.
-
-        With several folders open none that was adapted is taken: each has a right to its own.
-        """
-        root = path_of(self.roots[0]) if len(self.roots) == 1 else None
-        return for_workspace(settings, language_id, root)
+        return settings_for(settings, language_id, self.roots)

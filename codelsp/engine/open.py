@@ -18,10 +18,12 @@ if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Awaitable, Callable
 
     from codelsp.engine.port import Token
+    from codelsp.engine.process import Start
     from codelsp.settings import Settings
 
 logger = logging.getLogger(__name__)
 
+_OF_OUR_OWN = frozenset(("auto", "llama.cpp", "torch"))
 _FIRST_PAUSE_SECONDS = 0.5
 _LONGEST_PAUSE_SECONDS = 60.0
 _STEADY_SECONDS = 60.0
@@ -43,9 +45,21 @@ def open_engine(settings: Settings) -> Engine:
     """
     if settings.engine.startswith(("http://", "https://")):
         return RenewedEngine(lambda: _at_url(settings))
-    if settings.engine in {"auto", "llama.cpp", "torch"}:
+    if settings.engine in _OF_OUR_OWN:
         return RenewedEngine(lambda: _process_of_our_own(settings))
     return RenewedEngine(lambda: _refused(settings.engine))
+
+
+def begin_start(settings: Settings) -> Start | None:
+    """Begin to start the engine of ``settings`` before anybody needs it; None if it is not ours.
+
+    What goes wrong is told to who needs it.  Whoever began it calls it off in the end.
+    """
+    if settings.engine not in _OF_OUR_OWN:
+        return None
+    from codelsp.engine.process import Start
+
+    return Start(settings)
 
 
 class RenewedEngine:

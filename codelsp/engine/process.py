@@ -10,6 +10,7 @@ Architecture invariant: nothing here blocks the event loop.
 from __future__ import annotations
 
 import asyncio
+import logging
 import threading
 import time
 from dataclasses import dataclass, field, replace
@@ -27,13 +28,17 @@ from codelsp.engine.state_file import (
     state_path,
 )
 from codelsp.engine.wanted import WantedEngine, wanted_engine
+from codelsp.errors import CodelspError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
     from pathlib import Path
 
     from codelsp.settings import Settings
 
+logger = logging.getLogger(__name__)
+
+_MOMENT_SECONDS = 0.2
 _START_SECONDS = {"llama.cpp": 120.0, "torch": 900.0}
 """torch alone takes seconds to load, and a large model in a folder minutes."""
 _UNUSED_SECONDS = 60.0
@@ -64,6 +69,10 @@ class EngineStatus:
     log: str
 
 
+def _ignore() -> None:
+    """Nobody asked to know."""
+
+
 async def ensure_engine(settings: Settings, seconds: float = 0.0) -> EngineAddress:
     """Return the engine for the model in ``settings``, started if need be, ready to answer.
 
@@ -78,6 +87,38 @@ async def ensure_engine(settings: Settings, seconds: float = 0.0) -> EngineAddre
         return await asyncio.to_thread(_ensure, settings, cancelled, seconds)
     finally:
         cancelled.set()
+
+
+class Start:
+    """A start in a thread of its own, before anybody waits for the engine.
+
+    The process that does it has much else to do meanwhile, and the new one has a processor of its
+    own: so this returns when that has begun, or after a moment, if others are starting it, say.
+    """
+
+    def __init__(self, settings: Settings) -> None:
+        self._cancelled = threading.Event()
+        self._has_begun = threading.Event()
+        self._thread = threading.Thread(
+            target=self._run, args=(settings,), name="engine-start", daemon=True
+        )
+        self._thread.start()
+        self._has_begun.wait(_MOMENT_SECONDS)
+
+    def call_off(self) -> None:
+        """End it if the engine does not answer yet."""
+        self._cancelled.set()
+        self._thread.join(_MOMENT_SECONDS)
+
+    def _run(self, settings: Settings) -> None:
+        try:
+            # An engine for this process alone is nothing that another thread could find.
+            if state_dir() is not None:
+                _ensure(settings, self._cancelled, 0.0, self._has_begun.set)
+        except (CodelspError, OSError) as error:
+            logger.info("the engine did not start: %s", error)
+        finally:
+            self._has_begun.set()
 
 
 def engine_status() -> list[EngineStatus]:
@@ -125,7 +166,12 @@ def address_of(state: EngineState) -> EngineAddress:
     return EngineAddress(state.url, state.api_key, state.pid, state.model, state.version)
 
 
-def _ensure(settings: Settings, cancelled: threading.Event, seconds: float) -> EngineAddress:
+def _ensure(
+    settings: Settings,
+    cancelled: threading.Event,
+    seconds: float,
+    on_spawned: Callable[[], None] = _ignore,
+) -> EngineAddress:
     wanted = wanted_engine(settings)
     seconds = seconds or _START_SECONDS[wanted.engine]
     folder = state_dir()
@@ -141,7 +187,7 @@ def _ensure(settings: Settings, cancelled: threading.Event, seconds: float) -> E
         if found is None:
             options = replace(wanted.options(), state=str(path), log=str(wanted.log or ""))
             _clear(path, folder, wanted)
-            found = spawn.start_shared(options, cancelled, seconds)
+            found = spawn.start_shared(options, cancelled, seconds, on_spawned)
     return address_of(found)
 
 

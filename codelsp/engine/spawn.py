@@ -10,10 +10,14 @@ import threading
 import time
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from codelsp.engine.host import API_KEY_VARIABLE, HOST_MODULES, HostOptions
 from codelsp.engine.state_file import EngineState, read_state
 from codelsp.errors import EngineUnavailableError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 _LOOK_SECONDS = 0.005
 _SPINS = "1000"
@@ -23,8 +27,15 @@ _OLD_LOG_BYTES = 1024 * 1024
 _TAIL_BYTES, _TAIL_LINES = 4096, 6
 
 
-def start_shared(options: HostOptions, cancelled: threading.Event, seconds: float) -> EngineState:
+def start_shared(
+    options: HostOptions,
+    cancelled: threading.Event,
+    seconds: float,
+    on_spawned: Callable[[], None],
+) -> EngineState:
     """Start an engine that outlives this process, and return its state once it serves.
+
+    ``on_spawned`` is called when its process has begun.
 
     Raises:
         EngineUnavailableError: it ended, or did not serve within ``seconds``; with its last words.
@@ -33,6 +44,7 @@ def start_shared(options: HostOptions, cancelled: threading.Event, seconds: floa
     state.unlink(missing_ok=True)
     process = _spawn(options, log, state.parent)
     _reap(process)
+    on_spawned()
     deadline = time.monotonic() + seconds
     while time.monotonic() < deadline and not cancelled.is_set():
         served = read_state(state)

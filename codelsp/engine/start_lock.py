@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     import threading
     from pathlib import Path
 
-_LOOK_SECONDS = 0.05
+_LOOK_SECONDS = 0.01
 
 
 class StartLock:

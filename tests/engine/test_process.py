@@ -18,7 +18,7 @@ import psutil
 import pytest
 
 from codelsp.engine import process as process_module
-from codelsp.engine.process import engine_status, ensure_engine, log_path, stop_engine
+from codelsp.engine.process import Start, engine_status, ensure_engine, log_path, stop_engine
 from codelsp.engine.state_file import read_state, read_states, write_state
 from codelsp.errors import EngineUnavailableError, ModelFileError, ModelNotFoundError
 from codelsp.model_store import resolve_model
@@ -49,6 +49,39 @@ def test_an_engine_is_started_on_demand_and_found_again() -> None:
     status, answer = ask(first, "/completion", {"prompt": "import ", "n_predict": 2})
     assert status == 200
     assert answer["tokens_predicted"] == 2
+
+
+def test_an_engine_begun_early_is_the_one_that_is_found() -> None:
+    start = Start(Settings())
+
+    address = ensured()
+
+    assert running() == [address.pid]
+    start.call_off()
+    assert ask(address, "/health", None)[0] == 200
+
+
+def test_an_early_start_that_is_called_off_leaves_no_engine(home: Path) -> None:
+    start = Start(Settings())
+
+    start.call_off()
+
+    until(lambda: not list((home / "run").glob("engine-*.json")) and not _hosts())
+    # The next one has its way.
+    assert ensured().pid in _hosts()
+
+
+def test_what_is_wrong_with_an_early_start_is_told_to_who_needs_the_engine() -> None:
+    Start(Settings(model="nowhere/none")).call_off()
+
+    with pytest.raises(ModelNotFoundError):
+        ensured(model="nowhere/none")
+
+
+def _hosts() -> list[int]:
+    """Return the engine processes among this one's children."""
+    children = psutil.Process().children(recursive=True)
+    return [child.pid for child in children if "codelsp.engine.host" in child.cmdline()]
 
 
 def test_the_key_never_stands_on_a_command_line_or_in_a_message() -> None:
