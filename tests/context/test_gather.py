@@ -67,6 +67,27 @@ def test_a_signature_that_the_window_still_has_is_not_repeated() -> None:
     assert "def last" not in gather(LONG).header
 
 
+@pytest.mark.parametrize("typed", ["self.call((([", "\n", "\n        ", '\n        x = """', "}}}"])
+def test_what_is_typed_in_a_line_leaves_the_header_as_it_is(typed: str) -> None:
+    before = gather(LONG).header
+
+    assert gather(LONG.replace("<CURSOR>", f"{typed}<CURSOR>")).header == before
+
+
+def test_a_line_at_the_margin_is_in_no_class_any_more() -> None:
+    assert "class Box" in gather(LONG).header
+
+    header = gather(LONG.replace("        <CURSOR>", "        pass\n\nx<CURSOR>")).header
+
+    assert header == "import os\nfrom typing import (\n    Any,\n)\n"
+
+
+def test_what_is_renamed_above_is_renamed_in_the_header() -> None:
+    gather(LONG)
+
+    assert "class Bag(dict):\n" in gather(LONG.replace("Box", "Bag")).header
+
+
 def test_header_and_prefix_stay_within_what_was_asked_for() -> None:
     many = "".join(f"import module_{n}\n" for n in range(200)) + "\n" + METHODS * 2
     context = gather(f"class A:\n    x = 1\n{many}    y = <CURSOR>\n")

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from codelsp.engine.sockets import SocketStream
 from codelsp.engine.wire import Deadlines, Wire
 from codelsp.errors import (
     EngineError,
@@ -104,6 +105,34 @@ async def test_closing_a_stream_closes_its_connection_at_once() -> None:
         await asyncio.wait_for(server.hung_up.wait(), 2)
 
         assert server.n_chunks_sent <= 3
+
+
+async def test_what_came_is_used_before_the_connection_is_closed(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    async def endless() -> AsyncIterator[bytes]:
+        while True:
+            yield b"data: x\n\n"
+            await asyncio.sleep(0.005)
+
+    happened: list[str] = []
+    hang_up = SocketStream.aclose
+
+    async def note_and_hang_up(stream: SocketStream) -> None:
+        happened.append("closed")
+        await hang_up(stream)
+
+    monkeypatch.setattr(SocketStream, "aclose", note_and_hang_up)
+    async with FakeServer({"/s": Reply(chunks=endless)}) as server, wire_to(server) as wire:
+        stream = wire.stream("/s", {})
+        await stream.__anext__()
+        await stream.aclose()
+        # As a future does that somebody waits for.
+        asyncio.get_running_loop().call_soon(happened.append, "used")
+        await wire.close()
+
+        assert happened == ["used", "closed"]
+        await asyncio.wait_for(server.hung_up.wait(), 2)
 
 
 async def test_a_crowd_of_requests_shares_few_connections() -> None:
