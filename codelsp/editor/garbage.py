@@ -29,9 +29,12 @@ _looks = count(1)
 _put_off: list[Callable[[], None]] = []
 
 
-def begin() -> None:
-    """Look for little while the server starts, and settle when it has given its first answer."""
-    gc.set_threshold(_AUTOMATIC)
+def settle_later() -> None:
+    """Settle when the first answer has been given: an editor waits for that.
+
+    Meanwhile Python looks as often as it likes.  Where it does not, what stays lies scattered among
+    what does not, and each keystroke takes a twentieth longer.
+    """
     _put_off[:] = [settle]
 
 

@@ -95,7 +95,7 @@ async def _serve_opened(
     from codelsp.editor import garbage
     from codelsp.editor.session import Session
 
-    garbage.begin()
+    garbage.settle_later()
     session = Session(greeting, options.engine_factory or _settled_engine)
     if session.settings.enabled:
         warming = asyncio.ensure_future(session.warm_up())
