@@ -70,20 +70,26 @@ def serve_stdio(options: ServeOptions) -> int:
 @contextlib.contextmanager
 def _engine_begun(greeting: Greeting, options: ServeOptions) -> Iterator[None]:
     """Have the engine's process started, which takes as long as importing the rest of this one."""
-    if options.engine_factory is not None or not greeting.settings.enabled:
-        yield
-        return
-    from codelsp.editor.model_choice import settings_for
-    from codelsp.editor.workspace import likely_language
     from codelsp.engine.open import begin_start
+    from codelsp.errors import CodelspError
 
-    language_id = likely_language(greeting.roots)
-    start = begin_start(settings_for(greeting.settings, language_id, greeting.roots))
+    is_wanted = options.engine_factory is None and greeting.settings.enabled
+    start = None
+    # What is wrong with the workspace or its model, the session finds out and tells.
+    with contextlib.suppress(CodelspError, OSError):
+        start = begin_start(_likely_settings(greeting)) if is_wanted else None
     try:
         yield
     finally:
         if start is not None:
             start.call_off()
+
+
+def _likely_settings(greeting: Greeting) -> Settings:
+    from codelsp.editor.model_choice import settings_for
+    from codelsp.editor.workspace import likely_language
+
+    return settings_for(greeting.settings, likely_language(greeting.roots), greeting.roots)
 
 
 async def _serve_opened(

@@ -84,4 +84,11 @@ def likely_language(roots: Sequence[str]) -> str:
     if root is None:
         return ""
     marks = ((language, name) for language, names in _MARKS.items() for name in names)
-    return next((language for language, name in marks if (root / name).is_file()), "")
+    return next((language for language, name in marks if _is_file(root / name)), "")
+
+
+def _is_file(path: Path) -> bool:
+    try:
+        return path.is_file()
+    except OSError:
+        return False  # In a folder that may not be read, say.

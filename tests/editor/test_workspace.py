@@ -87,4 +87,18 @@ def test_the_files_of_a_project_tell_its_likely_language(
 
 def test_without_a_folder_no_language_is_likely() -> None:
     assert likely_language(()) == ""
+
+
+def test_a_folder_that_may_not_be_read_tells_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(path: Path) -> bool:
+        raise PermissionError(path)
+
+    monkeypatch.setattr(Path, "is_file", refuse)
+
+    assert likely_language((tmp_path.as_uri(),)) == ""
+
+
+def test_what_is_no_folder_tells_nothing() -> None:
     assert likely_language(("untitled:a", "file:///elsewhere")) == ""
