@@ -11,7 +11,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from codelsp.candidates import duplicates, indentation_fit, syntax_check
+from codelsp.candidates import indentation_fit, syntax_check
 from codelsp.candidates.cut import cut_to_block, cut_to_line, cut_unfinished
 from codelsp.candidates.duplicates import drop_echo, drop_following_lines
 from codelsp.candidates.indentation_fit import fit_indentation, own_line, settle
@@ -21,6 +21,7 @@ from codelsp.candidates.line_ends import document_line_ends, plain_line_ends
 from codelsp.candidates.repetition import cut_repetition
 from codelsp.candidates.residue import strip_residue
 from codelsp.candidates.suffix_fit import cut_stray_closer, fit_suffix
+from codelsp.candidates.surroundings import solid_above, solid_below
 from codelsp.candidates.syntax_check import check_syntax
 from codelsp.candidates.value import drop_secrets, drop_worthless
 from codelsp.context.once import once
@@ -62,7 +63,7 @@ STEPS: tuple[Step, ...] = (
 def prepare(context: CompletionContext) -> None:
     """Find out now what the steps will ask about the context, whatever the candidate is."""
     indentation_fit.prepare(context)
-    duplicates.prepare(context)
+    _ = solid_above(context), solid_below(context)
     syntax_check.prepare(context)
 
 

@@ -14,10 +14,9 @@ from codelsp.candidates.surroundings import (
     is_blank_line,
     is_only_closers,
     is_telling,
-    lines_above,
-    lines_below,
+    solid_above,
+    solid_below,
 )
-from codelsp.context.once import once
 from codelsp.document.syntax import TextKind
 
 if TYPE_CHECKING:
@@ -39,28 +38,12 @@ _WAITS_FOR_A_VALUE = re.compile(r"\s*\S.*(?:\w|[^=!<>]=)[ \t]+")
 _SPACE = re.compile(r"\s+")
 
 
-def prepare(context: CompletionContext) -> None:
-    """Find out now what stands around the cursor, whatever the candidate is."""
-    _solid_above(context)
-    _solid_below(context)
-
-
-@once
-def _solid_above(context: CompletionContext) -> list[str]:
-    return [line for line in lines_above(context) if line.strip()]
-
-
-@once
-def _solid_below(context: CompletionContext) -> list[str]:
-    return [line for line in lines_below(context) if line.strip()][:_MOST_LINES]
-
-
 def drop_following_lines(candidate: Candidate, context: CompletionContext) -> Candidate:
     """Drop a candidate that is the next lines; cut one that runs into them.
 
     A line between two others that is like neither stays: filling a gap is what is wanted.
     """
-    below = _solid_below(context)
+    below = solid_below(context)[:_MOST_LINES]
     if not below:
         return candidate
     before, after = before_on_line(candidate, context), after_on_line(candidate, context)
@@ -87,7 +70,7 @@ def drop_echo(candidate: Candidate, context: CompletionContext) -> Candidate:
 
     If only its first lines do, and they are whole lines, the rest stays.
     """
-    above = _solid_above(context)
+    above = solid_above(context)
     before = before_on_line(candidate, context)
     candidate = _without_repeated_beginning(candidate, context, before)
     lines = (before + candidate.text + after_on_line(candidate, context)).split("\n")

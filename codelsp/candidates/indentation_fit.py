@@ -23,7 +23,8 @@ from codelsp.candidates.surroundings import (
     line_end,
     line_start,
     lines_above,
-    lines_below,
+    solid_above,
+    solid_below,
     width,
 )
 from codelsp.context.once import once
@@ -124,7 +125,7 @@ class _Place:
             return cls(context, context.line_prefix, owns=False)
         # A comment may stand at any depth.
         mark = language(context).line_comment or "\n"
-        above = (line for line in lines_above(context) if line.strip())
+        above = solid_above(context)
         reference = next((line for line in above if not line.lstrip().startswith(mark)), "")
         return cls(context, reference, owns=True)
 
@@ -315,7 +316,7 @@ class _Place:
 
     def _body_depth(self, found: int, users: int) -> int:
         """Return the depth of the body that the line above opens; ``found`` if it may be one."""
-        below = next((line for line in lines_below(self.context) if line.strip()), "")
+        below = next(iter(solid_below(self.context)), "")
         unit = self.tab_size if self.uses_tabs else self._local_unit()
         depths = [users, self.columns(indentation(below)), self.reference_width + unit]
         real = [depth for depth in depths if depth > self.reference_width]

@@ -18,7 +18,7 @@ from codelsp.candidates.surroundings import (
     is_blank_line,
     is_telling,
     language,
-    lines_below,
+    solid_below,
 )
 
 if TYPE_CHECKING:
@@ -40,7 +40,7 @@ class StreamCut:
             before = ""
         self._before = before
         self._block = Block.at(context, None if self._owns_line else before, max_lines)
-        self._below = next((line for line in lines_below(context) if line.strip()), "")
+        self._below = next(iter(solid_below(context)), "")
         self._rest = context.line_suffix.strip()
         self._has_fences = may_have_fences(context)
         self._marks = [

@@ -80,6 +80,18 @@ def lines_below(context: CompletionContext) -> list[str]:
     return lines
 
 
+@once
+def solid_above(context: CompletionContext) -> list[str]:
+    """Return those of ``lines_above`` with something on them."""
+    return [line for line in lines_above(context) if line.strip()]
+
+
+@once
+def solid_below(context: CompletionContext) -> list[str]:
+    """Return those of ``lines_below`` with something on them."""
+    return [line for line in lines_below(context) if line.strip()]
+
+
 def indentation(line: str) -> str:
     """Return the whitespace that ``line`` begins with."""
     return line[: len(line) - len(line.lstrip(" \t"))]

@@ -12,11 +12,8 @@ The collector is the process's, and so are these functions.
 from __future__ import annotations
 
 import gc
+import threading
 from itertools import count
-from typing import TYPE_CHECKING
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
 
 WORTH_LOOKING = 7_000
 """New objects since the last look, about a megabyte: those of a dozen keystrokes."""
@@ -26,7 +23,7 @@ _FULL_EVERY = 64
 """Looks of which one is at old objects too."""
 
 _looks = count(1)
-_put_off: list[Callable[[], None]] = []
+_must_settle = threading.Event()
 
 
 def settle_later() -> None:
@@ -35,11 +32,12 @@ def settle_later() -> None:
     Meanwhile Python looks as often as it likes.  Where it does not, what stays lies scattered among
     what does not, and each keystroke takes a twentieth longer.
     """
-    _put_off[:] = [settle]
+    _must_settle.set()
 
 
 def settle() -> None:
     """Look at all there is, and never again at it: what has been imported stays."""
+    _must_settle.clear()
     gc.collect()
     gc.freeze()
     gc.set_threshold(_AUTOMATIC)
@@ -47,7 +45,7 @@ def settle() -> None:
 
 def collect() -> None:
     """Look for garbage, if there may be much, now that nobody waits."""
-    if _put_off:
-        _put_off.pop()()
+    if _must_settle.is_set():
+        settle()
     elif gc.get_count()[0] >= WORTH_LOOKING:
         gc.collect(1 if next(_looks) % _FULL_EVERY else 2)

@@ -14,6 +14,8 @@ if TYPE_CHECKING:
 
 TOKENS = 12
 """Most tokens of one completion in the bench, for codelsp and for ``/infill`` alike."""
+LARGE_REPLAYS = 3
+"""How often the keys of the large file are typed."""
 
 
 def figures_of(samples: Samples) -> tuple[Figure, ...]:
@@ -60,7 +62,7 @@ def _keystrokes(samples: Samples) -> tuple[Figure, ...]:
             percentile(rest, 95),
             "ms",
             5,
-            note=f"{len(rest)} answers, of each the median of three replays",
+            note=f"{len(rest)} answers, of each the median of {LARGE_REPLAYS} replays",
         ),
         Figure("keystroke_p50", f"{warm}, median", median(answers), "ms", 30, note=reached),
         Figure("keystroke_p95", f"{warm}, p95", percentile(answers, 95), "ms", 60),

@@ -18,7 +18,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from codelsp.errors import EngineUnavailableError
-from codelsp.evaluation.budgets import TOKENS
+from codelsp.evaluation.budgets import LARGE_REPLAYS, TOKENS
 from codelsp.evaluation.editor_session import EditorSession, Reply, initialize_params
 from codelsp.evaluation.samples import Samples
 from codelsp.evaluation.stdio_client import StdioClient
@@ -34,7 +34,6 @@ if TYPE_CHECKING:
 _SETTINGS = {"max_tokens": TOKENS, "max_line_tokens": TOKENS, "threshold": 0.0}
 _URI = "file:///bench/document.py"
 _LARGE_LINES = 10_000
-_LARGE_REPLAYS = 3
 _LARGE_FILES = ("argparse.py", "statistics.py", "typing.py", "inspect.py", "_pydecimal.py")
 _PLUGIN_LINES_BEFORE, _PLUGIN_LINES_AFTER = 256, 64
 _TYPE_THROUGH_EVERY = 8
@@ -75,7 +74,7 @@ async def measure(
         tell(f"{len(transcript.keys)} keystrokes in {transcript.name}")
         await _replay(engine, transcript, samples)
     tell(f"a file of {_LARGE_LINES} lines")
-    for _ in range(_LARGE_REPLAYS):
+    for _ in range(LARGE_REPLAYS):
         await _replay_large(engine, samples, options.n_keys)
     if engine.is_llama_cpp:
         tell(f"the same {len(samples.places)} places at the engine's own /infill")
